@@ -1,0 +1,15 @@
+export type {
+  CommandResource,
+  DeviceResource,
+  FileDownload,
+  Problem,
+  SessionResource,
+  SessionSummary,
+} from '../contracts/http.ts';
+export { type ClientOptions, LiveResponseClient } from './client.ts';
+export type { DownloadOptions } from './download.ts';
+export { ApiError, ConnectionError, DownloadError, UnexpectedAnswerError } from './errors.ts';
+export type { RetryPolicy } from './retry.ts';
+export { commandEnds, type RunCommandOptions } from './runCommand.ts';
+export type { Envelope, FollowOptions } from './sessionEvents.ts';
+export type { CollectedFile } from './shapes.ts';
