@@ -6,10 +6,12 @@ export interface Head<State> {
   readonly hash: string;
   readonly recordedAt: string;
   readonly state: State;
+  /** Concurrency token of the store; null when the stream does not exist. */
+  readonly etag: string | null;
 }
 
-export type AppendResult =
-  | { readonly ok: true; readonly version: number; readonly events: readonly EventEnvelope[] }
+export type AppendResult<State> =
+  | { readonly ok: true; readonly head: Head<State>; readonly events: readonly EventEnvelope[] }
   | { readonly ok: false; readonly reason: 'version-conflict' };
 
 /** How the store folds a stream's head. `foldVersion` changes whenever the shape of `State` does: older heads are then folded anew. */
@@ -29,12 +31,13 @@ export type AppendMetadata = Omit<EventMetadata, 'recordedAt'> & { readonly now:
 export interface EventStore {
   /** Version 0 and the initial state when the stream does not exist. */
   head<State>(tenantId: string, streamId: string, fold: StreamFold<State>): Promise<Head<State>>;
-  /** The head's version only if it is not `known`; for streams that wait for news. */
-  versionAfter(
+  /** Undefined when the head is still the one with `etag`: a look that costs next to nothing. */
+  headIfChanged<State>(
     tenantId: string,
     streamId: string,
-    known: HeadProbe | undefined,
-  ): Promise<HeadProbe | undefined>;
+    fold: StreamFold<State>,
+    etag: string | null,
+  ): Promise<Head<State> | undefined>;
   /** Events with version > `after`, in order, at most `limit`. */
   read(tenantId: string, streamId: string, after: number, limit: number): Promise<readonly EventEnvelope[]>;
   /** `head` is the one that was decided on; its version 0 means that the stream must not exist. There is no "any". */
@@ -45,13 +48,7 @@ export interface EventStore {
     events: readonly (DomainEvent & { readonly schemaVersion?: number })[],
     metadata: AppendMetadata,
     fold: StreamFold<State>,
-  ): Promise<AppendResult>;
-}
-
-/** What is remembered between two looks at a head, so that an unchanged one costs one request unit. */
-export interface HeadProbe {
-  readonly version: number;
-  readonly etag: string;
+  ): Promise<AppendResult<State>>;
 }
 
 /** The store did not say whether the append happened. */

@@ -19,6 +19,7 @@ export const deviceView: View<DeviceRow> = {
   concerns: (streamId) => streamId.startsWith('device-'),
   keyOf: ({ streamId }) => streamId.slice('device-'.length),
   partition: (tenantId) => `${tenantId}|deviceView-v1`,
+  sortKey: (row) => `${row.name}|${row.deviceId}`,
   apply: (row, envelope) => fold(row, envelope),
 };
 

@@ -37,6 +37,7 @@ export const jobView: View<JobRow> = {
     return typeof commandId === 'string' ? commandId : undefined;
   },
   partition: (tenantId, streamId) => `${tenantId}|jobView-v1|${streamId}`,
+  sortKey: (row) => `${row.issuedAt}|${row.commandId}`,
   apply: (row, envelope) => fold(row, envelope),
 };
 

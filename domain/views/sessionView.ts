@@ -53,6 +53,7 @@ export const sessionView: View<SessionRow> = {
   concerns: (streamId) => streamId.startsWith('session-'),
   keyOf: ({ streamId }) => streamId.slice('session-'.length),
   partition: (tenantId) => `${tenantId}|sessionView-v1`,
+  sortKey: (row) => `${row.requestedAt}|${row.sessionId}`,
   apply: (row, envelope) =>
     fold(row ?? { ...blank, sessionId: envelope.streamId.slice('session-'.length) }, envelope),
 };

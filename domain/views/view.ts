@@ -10,4 +10,6 @@ export interface View<Row> {
   readonly apply: (row: Row | undefined, envelope: EventEnvelope) => Row;
   /** Rows of one partition are queried together. */
   readonly partition: (tenantId: string, streamId: string) => string;
+  /** Text by which the rows of a partition are listed, newest last. */
+  readonly sortKey: (row: Row) => string;
 }

@@ -1,0 +1,152 @@
+import { createSasTokenProvider } from '@azure/core-amqp';
+import { AzureNamedKeyCredential } from '@azure/core-auth';
+import type { TokenCredential } from '@azure/identity';
+import { ServiceBusAdministrationClient, ServiceBusClient, type ServiceBusSender } from '@azure/service-bus';
+import WebSocket from 'ws';
+import { type DownwardMessage, deviceQueueOf, upwardPath } from '../../contracts/device.ts';
+import type { Shard, ShardTable } from '../settings.ts';
+
+/** What a device gets to speak with its namespace. */
+export interface DeviceAccess {
+  readonly namespace: string;
+  readonly queue: string;
+  readonly listenToken: string;
+  readonly sendToken: string;
+  /** UTC ISO 8601. */
+  readonly expiresAt: string;
+}
+
+interface Connected {
+  readonly shard: Shard;
+  readonly client: ServiceBusClient;
+  readonly administration: ServiceBusAdministrationClient;
+}
+
+const rememberedSenders = 500;
+
+/** The queues of devices: making them, sending to them, and the narrow tokens with which a device reaches its own. */
+export class DeviceChannel {
+  readonly #table: ShardTable;
+  readonly #namespaces = new Map<string, Connected>();
+  readonly #senders = new Map<string, ServiceBusSender>();
+
+  constructor(table: ShardTable, shards: readonly Shard[], credential: TokenCredential) {
+    this.#table = table;
+    for (const shard of shards) {
+      this.#namespaces.set(shard.connection, {
+        shard,
+        // Over WebSocket there is no Nagle delay; the default retry pause of 30 s would outlast most answers.
+        client: new ServiceBusClient(shard.namespace, credential, {
+          webSocketOptions: { webSocket: WebSocket },
+          retryOptions: { maxRetries: 3, retryDelayInMs: 500, timeoutInMs: 10_000 },
+        }),
+        administration: new ServiceBusAdministrationClient(shard.namespace, credential),
+      });
+    }
+  }
+
+  #of(bucket: number): Connected {
+    const row = this.#table.shards.find(({ from, to }) => bucket >= from && bucket <= to);
+    const connected = row === undefined ? undefined : this.#namespaces.get(row.connection);
+    if (connected === undefined)
+      throw new Error(`No shard serves bucket ${bucket}: the shard table has a hole.`);
+    return connected;
+  }
+
+  /** Makes the device's queue; once is enough, more often is harmless. */
+  async createQueue(deviceId: string, bucket: number): Promise<void> {
+    const { administration } = this.#of(bucket);
+    try {
+      await administration.createQueue(deviceQueueOf(deviceId), {
+        lockDuration: 'PT1M',
+        maxDeliveryCount: 100,
+        defaultMessageTimeToLive: 'PT1H',
+        deadLetteringOnMessageExpiration: false,
+        requiresDuplicateDetection: true,
+        duplicateDetectionHistoryTimeWindow: 'PT1H',
+      });
+    } catch (error) {
+      if (!hasStatus(error, 409)) throw error;
+    }
+  }
+
+  async deleteQueue(deviceId: string, bucket: number): Promise<void> {
+    try {
+      await this.#of(bucket).administration.deleteQueue(deviceQueueOf(deviceId));
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
+  }
+
+  /**
+   * Puts a message into the device's queue. `messageId` makes a repeat within an hour harmless: the broker drops it.
+   * @param timeToLive seconds after which an unread message is of no use any more.
+   */
+  async send(
+    deviceId: string,
+    bucket: number,
+    messageId: string,
+    message: DownwardMessage,
+    timeToLive: number,
+  ): Promise<void> {
+    const sender = this.#sender(deviceQueueOf(deviceId), bucket);
+    await sender.sendMessages({
+      messageId,
+      body: message,
+      contentType: 'application/json',
+      timeToLive: Math.ceil(timeToLive * 1000),
+    });
+  }
+
+  #sender(queue: string, bucket: number): ServiceBusSender {
+    const known = this.#senders.get(queue);
+    if (known !== undefined && !known.isClosed) {
+      this.#senders.delete(queue);
+      this.#senders.set(queue, known);
+      return known;
+    }
+    const sender = this.#of(bucket).client.createSender(queue);
+    this.#senders.set(queue, sender);
+    const [oldest] = this.#senders.keys();
+    if (this.#senders.size > rememberedSenders && oldest !== undefined) {
+      const idle = this.#senders.get(oldest);
+      this.#senders.delete(oldest);
+      void idle?.close().catch(() => undefined);
+    }
+    return sender;
+  }
+
+  /** Tokens for an hour: to listen on this device's queue, and to send to the upward queues. Nothing else. */
+  async access(deviceId: string, bucket: number): Promise<DeviceAccess> {
+    const { shard } = this.#of(bucket);
+    const queue = deviceQueueOf(deviceId);
+    const signed = (rule: string, key: string, path: string) =>
+      createSasTokenProvider(new AzureNamedKeyCredential(rule, key)).getToken(
+        `sb://${shard.namespace}/${path}`,
+      );
+    const [listen, send] = await Promise.all([
+      signed(shard.listenRule, shard.listenKey, queue),
+      signed(shard.sendRule, shard.sendKey, upwardPath),
+    ]);
+    if (listen === null || send === null) throw new Error('The namespace keys gave no token.');
+    return {
+      namespace: shard.namespace,
+      queue,
+      listenToken: listen.token,
+      sendToken: send.token,
+      expiresAt: new Date(Math.min(listen.expiresOnTimestamp, send.expiresOnTimestamp) * 1000).toISOString(),
+    };
+  }
+
+  /** Throws when a namespace does not answer. */
+  async check(): Promise<void> {
+    for (const { administration } of this.#namespaces.values())
+      await administration.queueExists(`${upwardPath}/presence`);
+  }
+}
+
+const hasStatus = (error: unknown, status: number): boolean =>
+  typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status;
+
+/** hash(deviceId) mod 4096. Device ids are uniformly distributed hex, so their first digits are the hash. Fixed for ever. */
+export const bucketOf = (deviceId: string): number => Number.parseInt(deviceId.slice(0, 8), 16) % 4096;

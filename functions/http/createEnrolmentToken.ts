@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { createEnrolmentTokenRequest } from '../../contracts/http.ts';
+import { DomainError } from '../../domain/domainError.ts';
+import { sha256 } from '../../evidence/canonical.ts';
+import type { Services } from '../services.ts';
+import { onSettings } from '../streams/streams.ts';
+import { bodyOf, idempotencyKeyOf, json, type Route, signedIn } from './route.ts';
+
+/** A token with which devices enrol: counted, expiring, shown once. */
+export const createEnrolmentToken = (services: Services): Route => ({
+  name: 'createEnrolmentToken',
+  method: 'POST',
+  path: 'enrolment-tokens',
+  handle: signedIn(services.tokens, ['Devices.Manage'], async ({ request, caller, metadata }) => {
+    const { tenantId, actor } = caller;
+    // A repeat cannot show the same secret again, so it is refused: the key names the token.
+    const tokenId = idempotencyKeyOf(request);
+    const { description, uses, validFor } = await bodyOf(request, createEnrolmentTokenRequest);
+    const token = `lre_${tenantId}_${randomBytes(32).toString('base64url')}`;
+    const expiresAt = new Date(Date.parse(services.surroundings.now()) + validFor * 1000).toISOString();
+    const { events } = await onSettings(services, tenantId, metadata(tokenId), (now) => ({
+      type: 'CreateEnrolmentToken',
+      tokenId,
+      tokenHash: sha256(token),
+      description,
+      uses,
+      expiresAt,
+      by: actor.id,
+      now,
+    }));
+    if (events.length === 0) {
+      throw new DomainError(
+        'IDEMPOTENCY_MISMATCH',
+        'This key made an enrolment token before, and a token is shown once. Use a new key.',
+      );
+    }
+    return json(201, { tokenId, token, uses, expiresAt });
+  }),
+});

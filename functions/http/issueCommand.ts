@@ -1,0 +1,176 @@
+import { issueCommandRequest } from '../../contracts/http.ts';
+import {
+  admitCommand,
+  type BoundCommand,
+  catalogue,
+  definitionOf,
+  type Platform,
+  parseCommand,
+} from '../../domain/catalogue/index.ts';
+import { DomainError } from '../../domain/domainError.ts';
+import type { Head } from '../../domain/eventStore.ts';
+import type {
+  IssuedCommand,
+  SessionCommand,
+  SessionEvent,
+  SessionState,
+} from '../../domain/session/index.ts';
+import type { JobRow } from '../../domain/views/index.ts';
+import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
+import type { Services } from '../services.ts';
+import { sendExecute, signCommand } from '../streams/delivery.ts';
+import { onSession } from '../streams/streams.ts';
+import { findSession } from './findSession.ts';
+import {
+  bodyOf,
+  idempotencyKeyOf,
+  json,
+  numberFromQuery,
+  type Route,
+  type Signed,
+  signedIn,
+} from './route.ts';
+import { answerOf, isAnsweredHere } from './serverCommands.ts';
+import { commandFromEvents, openCommandResource } from './sessionResource.ts';
+import { nextHead } from './waiting.ts';
+
+const longestWait = 60;
+
+/**
+ * Issues a command: parsed, allowed, signed, appended, published, in this order. Once it is answered with 202 it ends in
+ * exactly one state, whatever dies. The Idempotency-Key is its id.
+ */
+export const issueCommand = (services: Services): Route => ({
+  name: 'issueCommand',
+  method: 'POST',
+  path: 'sessions/{sessionId}/commands',
+  handle: signedIn(services.tokens, ['Basic'], async (signed) => {
+    const { request, caller } = signed;
+    const { tenantId } = caller;
+    const commandId = idempotencyKeyOf(request);
+    const { line } = await bodyOf(request, issueCommandRequest);
+    const wait = numberFromQuery(request, 'wait', { least: 0, most: longestWait, otherwise: 0 });
+    const { sessionId, head: found } = await findSession(services, signed);
+    const bound = parsed(line);
+    const issued = await prepare(services, signed, found.state, commandId, line, bound);
+    const asked = bound.name === 'status' ? await statusOf(services, tenantId, sessionId, bound) : undefined;
+    const { head, events } = await onSession(
+      services,
+      tenantId,
+      sessionId,
+      signed.metadata(commandId),
+      (now, state): SessionCommand =>
+        issued.signed === null
+          ? {
+              type: 'AnswerCommand',
+              command: issued,
+              answer: answerOf({ command: bound, state, rights: rightsOf(signed), asked }),
+              now,
+            }
+          : { type: 'IssueCommand', command: issued, now },
+      found,
+    );
+    services.surroundings.passes('command-appended');
+    const open = head.state.open[commandId];
+    if (events.length > 0 && open !== undefined && issued.signed !== null) {
+      const { startWithin } = (events[0]?.data ?? {}) as Extract<
+        SessionEvent,
+        { type: 'CommandIssued' }
+      >['data'];
+      // Accepted is accepted: what cannot be sent now is sent by the supervisor.
+      await sendExecute(services, tenantId, head.state, {
+        ...issued,
+        startWithin,
+        signed: issued.signed,
+      }).catch((error: unknown) =>
+        signed.context.warn(`command ${commandId}: its delivery is left to the supervisor: ${String(error)}`),
+      );
+      services.surroundings.passes('command-published');
+    }
+    const settled = wait === 0 ? head : await whenEnded(services, tenantId, sessionId, head, commandId, wait);
+    const running = settled.state.open[commandId];
+    return json(
+      202,
+      running === undefined
+        ? await commandFromEvents(services, tenantId, sessionId, commandId)
+        : openCommandResource(settled.state, running),
+    );
+  }),
+});
+
+const parsed = (line: string): BoundCommand => {
+  const result = parseCommand(line, catalogue);
+  if (result.ok) return result.command;
+  const { ok: _, code, message, ...details } = result;
+  throw new DomainError(code, message, details);
+};
+
+const rightsOf = ({ caller }: Signed): readonly ('Basic' | 'Advanced')[] => [
+  ...(caller.rights.has('Basic') ? (['Basic'] as const) : []),
+  ...(caller.rights.has('Advanced') ? (['Advanced'] as const) : []),
+];
+
+/** Checks that the command may run in this session and makes it ready; signs it when the device is to run it. */
+const prepare = async (
+  services: Services,
+  signed: Signed,
+  state: SessionState,
+  commandId: string,
+  line: string,
+  bound: BoundCommand,
+): Promise<IssuedCommand> => {
+  const definition = definitionOf(bound.name);
+  const onDevice = definition.runsOn === 'device';
+  if (!onDevice && !isAnsweredHere(bound.name)) {
+    throw new DomainError('NOT_SUPPORTED', `"${bound.name}" is not supported by this version.`);
+  }
+  if (state.status === 'connected') {
+    const admitted = admitCommand(bound, {
+      platform: state.platform as Platform,
+      capabilities: state.capabilities,
+      rights: rightsOf(signed),
+    });
+    if (!admitted.ok) throw new DomainError(admitted.code, admitted.message);
+  }
+  const command = {
+    commandId,
+    line,
+    name: bound.name,
+    parameters: bound.parameters,
+    flags: bound.flags,
+    output: bound.output,
+    redirect: bound.redirect ?? null,
+    background: bound.background,
+    timeLimit: definition.timeLimitSeconds > 600 ? state.limits.longCommand : state.limits.command,
+    requestHash: sha256(canonicalForm({ line })),
+    by: signed.caller.actor.id,
+  };
+  const jws = onDevice ? await signCommand(services, signed.caller.tenantId, state, command) : null;
+  return { ...command, signed: jws };
+};
+
+const statusOf = (
+  services: Services,
+  tenantId: string,
+  sessionId: string,
+  bound: BoundCommand,
+): Promise<JobRow | undefined> =>
+  commandFromEvents(services, tenantId, sessionId, String(bound.parameters['command_id']).toLowerCase());
+
+const whenEnded = async (
+  services: Services,
+  tenantId: string,
+  sessionId: string,
+  head: Head<SessionState>,
+  commandId: string,
+  wait: number,
+): Promise<Head<SessionState>> => {
+  const until = services.surroundings.elapsed() + wait * 1000;
+  let current = head;
+  while (current.state.open[commandId] !== undefined) {
+    const moved = await nextHead(services, tenantId, sessionId, current, until, { aborted: false });
+    if (moved === undefined) break;
+    current = moved;
+  }
+  return current;
+};

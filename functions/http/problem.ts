@@ -1,0 +1,98 @@
+import type { HttpResponseInit } from '@azure/functions';
+import { ZodError } from 'zod';
+import { DomainError } from '../../domain/domainError.ts';
+
+/** HTTP status by stable code; a code that is not listed is a bug of ours and answers 500. */
+const statusOf: Readonly<Record<string, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  RIGHT_MISSING: 403,
+  LIVE_RESPONSE_OFF: 403,
+  ENROLMENT_TOKEN_INVALID: 403,
+  PROOF_INVALID: 403,
+  DEVICE_RETIRED: 403,
+  NOT_FOUND: 404,
+  SESSION_UNKNOWN: 404,
+  COMMAND_UNKNOWN: 404,
+  DEVICE_UNKNOWN: 404,
+  FILE_UNKNOWN: 404,
+  TENANT_SESSION_LIMIT: 409,
+  USER_SESSION_LIMIT: 409,
+  DEVICE_SESSION_LIMIT: 409,
+  FOREGROUND_BUSY: 409,
+  BACKGROUND_LIMIT: 409,
+  SESSION_NOT_CONNECTED: 409,
+  SESSION_ENDED: 409,
+  SESSION_FULL: 409,
+  SESSION_ABANDONED: 503,
+  IDEMPOTENCY_MISMATCH: 409,
+  ENROLMENT_TOKEN_LIMIT: 409,
+  STORE_BUSY: 503,
+  IDEMPOTENCY_KEY_MISSING: 400,
+  BODY_INVALID: 400,
+  QUERY_INVALID: 400,
+  LIMIT_OUT_OF_BOUNDS: 400,
+  ENROLMENT_TOKEN_USES: 400,
+  LINE_EMPTY: 400,
+  LINE_TOO_LONG: 400,
+  LINE_NOT_TEXT: 400,
+  QUOTE_UNCLOSED: 400,
+  UNKNOWN_COMMAND: 400,
+  UNKNOWN_PARAMETER: 400,
+  UNKNOWN_FLAG: 400,
+  PARAMETER_MISSING: 400,
+  PARAMETER_INVALID: 400,
+  PARAMETER_TWICE: 400,
+  TOO_MANY_PARAMETERS: 400,
+  OUTPUT_INVALID: 400,
+  BACKGROUND_INVALID: 400,
+  REDIRECT_INVALID: 400,
+  NOT_ON_PLATFORM: 400,
+  NOT_SUPPORTED_BY_AGENT: 400,
+  NOT_SUPPORTED: 400,
+};
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'The request is wrong',
+  401: 'Sign in first',
+  403: 'Not allowed',
+  404: 'Not found',
+  409: 'Not now',
+  500: 'Something went wrong here',
+  503: 'Try again',
+};
+
+/** RFC 9457 answer for whatever was thrown. Only a {@link DomainError} speaks to the caller; anything else stays inside. */
+export const problemOf = (error: unknown, correlationId: string): HttpResponseInit => {
+  const told = error instanceof ZodError ? wrongShape(error) : error;
+  const known = told instanceof DomainError && statusOf[told.code] !== undefined ? told : undefined;
+  const status = known === undefined ? 500 : (statusOf[known.code] ?? 500);
+  return {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'x-correlation-id': correlationId,
+      ...(status === 503 ? { 'retry-after': '1' } : {}),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    },
+    body: JSON.stringify({
+      type: 'about:blank',
+      title: titles[status] ?? 'Refused',
+      status,
+      detail:
+        known?.message ??
+        'An unexpected error happened. It was logged under the correlation id; try again or report it with that id.',
+      code: known?.code ?? 'INTERNAL',
+      correlationId,
+      ...(known?.details ?? {}),
+    }),
+  };
+};
+
+export const isOurFault = (error: unknown): boolean =>
+  !(error instanceof ZodError) && !(error instanceof DomainError && statusOf[error.code] !== undefined);
+
+const wrongShape = (error: ZodError): DomainError =>
+  new DomainError('BODY_INVALID', 'The body does not have the shape that this request needs.', {
+    faults: error.issues.slice(0, 20).map(({ path, message }) => ({ at: path.join('.'), fault: message })),
+  });

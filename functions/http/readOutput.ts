@@ -1,0 +1,65 @@
+import { DomainError } from '../../domain/domainError.ts';
+import { isKnownCommand } from '../../domain/session/index.ts';
+import type { Services } from '../services.ts';
+import { recordAccess } from '../streams/streams.ts';
+import { findSession } from './findSession.ts';
+import { type Route, signedIn, uuidParameter } from './route.ts';
+import { eventsOfType } from './sessionEvents.ts';
+
+/** All output of a command so far, byte for byte: from its events, or from the blob where there is much of it. */
+export const readOutput = (services: Services): Route => ({
+  name: 'readOutput',
+  method: 'GET',
+  path: 'sessions/{sessionId}/commands/{commandId}/output',
+  handle: signedIn(services.tokens, ['Basic', 'History.Read'], async (signed) => {
+    const { tenantId, actor } = signed.caller;
+    const { sessionId, head } = await findSession(services, signed);
+    const commandId = uuidParameter(signed.request, 'commandId', 'COMMAND_UNKNOWN');
+    if (!isKnownCommand(head.state, commandId))
+      throw new DomainError('COMMAND_UNKNOWN', 'There is no such command in this session.');
+    await recordAccess(services, tenantId, signed.metadata(commandId), (at) => ({
+      type: 'OutputRead',
+      data: { sessionId, commandId, by: actor.id, at },
+    }));
+    const source = bytesOf(services, tenantId, sessionId, commandId);
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const { done, value } = await source.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await source.return(undefined);
+      },
+    });
+    return {
+      status: 200,
+      // What a device wrote is never to be shown by a browser.
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'content-disposition': 'attachment',
+        'x-content-type-options': 'nosniff',
+      },
+      body,
+    };
+  }),
+});
+
+async function* bytesOf(
+  services: Services,
+  tenantId: string,
+  sessionId: string,
+  commandId: string,
+): AsyncGenerator<Uint8Array> {
+  for await (const { data } of eventsOfType(services, tenantId, sessionId, 'CommandOutputRecorded')) {
+    if (data.commandId !== commandId) continue;
+    if (data.inline !== null) {
+      yield data.inline.bytes === undefined
+        ? Buffer.from(data.inline.text)
+        : Buffer.from(data.inline.bytes, 'base64');
+    } else if (data.blob !== null && data.size > 0) {
+      for await (const chunk of await services.blobs.read(data.blob, data.offset, data.size))
+        yield chunk as Uint8Array;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import { type AccessEvent, accessFold, accessStream } from '../../domain/access/index.ts';
+import {
+  type DeviceCommand,
+  type DeviceState,
+  device,
+  deviceFold,
+  deviceStream,
+} from '../../domain/device/index.ts';
+import type { AppendMetadata, Head } from '../../domain/eventStore.ts';
+import {
+  type SessionCommand,
+  type SessionEvent,
+  type SessionState,
+  session,
+  sessionFold,
+  sessionStream,
+} from '../../domain/session/index.ts';
+import {
+  type SettingsCommand,
+  type SettingsState,
+  settings,
+  settingsFold,
+  settingsStream,
+} from '../../domain/settings/index.ts';
+import {
+  type SlotsCommand,
+  type SlotsState,
+  slots,
+  slotsFold,
+  slotsStream,
+} from '../../domain/slots/index.ts';
+import type { Services } from '../services.ts';
+import { type Decision, decideAndAppend } from './decideAndAppend.ts';
+
+type Context = Pick<Services, 'store' | 'surroundings'>;
+type Metadata = Omit<AppendMetadata, 'now'>;
+/** Commands are made when the state and the time are known; an undefined one asks for nothing. */
+type Asking<Command, State> = (
+  now: string,
+  state: State,
+) => Command | undefined | Promise<Command | undefined>;
+
+export const onSession = (
+  context: Context,
+  tenantId: string,
+  sessionId: string,
+  metadata: Metadata,
+  ask: Asking<SessionCommand, SessionState>,
+  head?: Head<SessionState>,
+): Promise<Decision<SessionState>> =>
+  decideAndAppend(
+    context,
+    {
+      tenantId,
+      streamId: sessionStream(sessionId),
+      fold: sessionFold,
+      ...(head === undefined ? {} : { head }),
+    },
+    metadata,
+    async (state, now): Promise<readonly SessionEvent[]> => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : session.decide(command, state);
+    },
+  );
+
+export const onSlots = (
+  context: Context,
+  tenantId: string,
+  metadata: Metadata,
+  ask: Asking<SlotsCommand, SlotsState>,
+): Promise<Decision<SlotsState>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: slotsStream(tenantId), fold: slotsFold },
+    metadata,
+    async (state, now) => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : slots.decide(command, state);
+    },
+  );
+
+export const onDevice = (
+  context: Context,
+  tenantId: string,
+  deviceId: string,
+  metadata: Metadata,
+  ask: Asking<DeviceCommand, DeviceState>,
+): Promise<Decision<DeviceState>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: deviceStream(deviceId), fold: deviceFold },
+    metadata,
+    async (state, now) => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : device.decide(command, state);
+    },
+  );
+
+export const onSettings = (
+  context: Context,
+  tenantId: string,
+  metadata: Metadata,
+  ask: Asking<SettingsCommand, SettingsState>,
+): Promise<Decision<SettingsState>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: settingsStream(tenantId), fold: settingsFold },
+    metadata,
+    async (state, now) => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : settings.decide(command, state);
+    },
+  );
+
+/** Records who read what, in the day's access stream. */
+export const recordAccess = (
+  context: Context,
+  tenantId: string,
+  metadata: Metadata,
+  event: (now: string) => AccessEvent,
+): Promise<Decision<{ readonly events: number }>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: accessStream(tenantId, context.surroundings.now()), fold: accessFold },
+    metadata,
+    (_state, now) => [event(now)],
+  );
+
+export const readSession = (context: Context, tenantId: string, sessionId: string) =>
+  context.store.head(tenantId, sessionStream(sessionId), sessionFold);
+export const readDevice = (context: Context, tenantId: string, deviceId: string) =>
+  context.store.head(tenantId, deviceStream(deviceId), deviceFold);
+export const readSettingsOf = (context: Context, tenantId: string) =>
+  context.store.head(tenantId, settingsStream(tenantId), settingsFold);
+export const readSlots = (context: Context, tenantId: string) =>
+  context.store.head(tenantId, slotsStream(tenantId), slotsFold);
+
+/** Gives the slot of an ended session back. Every path that ends a session does this; reconciliation makes sure of it. */
+export const releaseSlot = (
+  context: Context,
+  tenantId: string,
+  sessionId: string,
+  reason: string,
+  metadata: Metadata,
+) => onSlots(context, tenantId, metadata, (now) => ({ type: 'ReleaseSlot', sessionId, reason, now }));
