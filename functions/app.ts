@@ -140,6 +140,7 @@ const feed = {
   containerName: 'events',
   leaseContainerName: 'leases',
   startFromBeginning: true,
+  feedPollDelay: settings.FEED_POLL_MS,
   retry: untilHandled,
 } as const;
 

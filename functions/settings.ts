@@ -49,6 +49,8 @@ const schema = z.object({
   /** Client id of the user-assigned identity; absent for a system-assigned one. */
   AZURE_CLIENT_ID: z.string().optional(),
   HEARTBEAT_SECONDS: z.coerce.number().positive().default(900),
+  /** Pause between two looks at the change feed, milliseconds. */
+  FEED_POLL_MS: z.coerce.number().int().positive().default(1_000),
 });
 
 export interface Shard {

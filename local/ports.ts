@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const names = ['identity', 'managedIdentity', 'cosmos', 'devices0', 'devices1', 'storage', 'api'] as const;
+export type Ports = Readonly<Record<(typeof names)[number], number>>;
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+
+const anyFree = (taken: ReadonlySet<number>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => (taken.has(port) ? anyFree(taken).then(resolve, reject) : resolve(port)));
+    });
+  });
+
+/** The ports of this data folder: those of last time where they are still free, so that addresses stay the same. */
+export const choosePorts = async (dataDir: string): Promise<Ports> => {
+  const file = join(dataDir, 'ports.json');
+  const before = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as Partial<Ports>,
+    () => ({}) as Partial<Ports>,
+  );
+  const taken = new Set<number>();
+  const ports: Partial<Record<keyof Ports, number>> = {};
+  for (const name of names) {
+    const wanted = before[name];
+    const port =
+      wanted !== undefined && !taken.has(wanted) && (await isFree(wanted)) ? wanted : await anyFree(taken);
+    taken.add(port);
+    ports[name] = port;
+  }
+  await writeFile(file, JSON.stringify(ports, null, 2));
+  return ports as Ports;
+};
