@@ -1,0 +1,39 @@
+/** A refusal that a client gets to see: an AMQP error condition and a sentence. */
+export class BrokerError extends Error {
+  readonly condition: string;
+
+  constructor(condition: string, text: string) {
+    super(text);
+    this.condition = condition;
+  }
+}
+
+export const notImplemented = (what: string): BrokerError =>
+  new BrokerError(
+    'amqp:not-implemented',
+    `${what} is not imitated by this local broker. Use a real namespace to work with it.`,
+  );
+
+export const unauthorized = (text: string): BrokerError => new BrokerError('amqp:unauthorized-access', text);
+
+/** The official SDK recognises a missing entity by this very sentence, not by the condition. */
+export const entityNotFound = (address: string): BrokerError =>
+  new BrokerError('amqp:not-found', `The messaging entity '${address}' could not be found.`);
+
+export const lockLost = (): BrokerError =>
+  new BrokerError(
+    'com.microsoft:message-lock-lost',
+    'The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue.',
+  );
+
+export const invalidArgument = (text: string): BrokerError =>
+  new BrokerError('com.microsoft:argument-error', text);
+
+/** What an AMQP peer is told about any error. */
+export function describeError(error: unknown): { condition: string; description: string } {
+  if (error instanceof BrokerError) return { condition: error.condition, description: error.message };
+  return {
+    condition: 'amqp:internal-error',
+    description: error instanceof Error ? error.message : String(error),
+  };
+}

@@ -1,0 +1,457 @@
+import { randomBytes } from 'node:crypto';
+import { type Typed, types } from '../amqp/rhea.ts';
+import { BrokerError, entityNotFound, invalidArgument, lockLost, notImplemented } from '../brokerError.ts';
+import {
+  encodeMessage,
+  entryOf,
+  type ParsedMessage,
+  parseMessage,
+  withApplicationProperties,
+  withEntry,
+} from '../codec/message.ts';
+import type { Store } from '../store.ts';
+import type { Consumer } from './consumer.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
+import { Duplicates } from './duplicates.ts';
+import { PlainDispatcher } from './plainDispatcher.ts';
+import type { QueueMessage } from './queueMessage.ts';
+import type { ReadyList } from './readyList.ts';
+import { type Session, SessionDispatcher } from './sessionDispatcher.ts';
+import type { QueueSettings } from './settings.ts';
+
+export interface QueueContext {
+  readonly store: Store;
+  readonly deadlines: Deadlines;
+}
+
+export interface QueueIdentity {
+  /** Row id, never reused. */
+  readonly id: number;
+  /** As the creator spelled it. */
+  readonly path: string;
+  readonly createdAt: number;
+  updatedAt: number;
+}
+
+/** How a receiver disposes of a locked message. */
+export type Disposition =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'abandon'; readonly properties?: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: 'dead-letter';
+      readonly reason?: string;
+      readonly description?: string;
+      readonly properties?: Readonly<Record<string, unknown>>;
+    };
+
+export interface QueueCounts {
+  readonly active: number;
+  readonly deadLettered: number;
+  readonly bytes: number;
+}
+
+/** Told when the queue is deleted, to end what is attached to it. */
+export type RemovalListener = (reason: BrokerError) => void;
+
+export interface MessageRow {
+  readonly sequence: number;
+  readonly enqueuedAt: number;
+  readonly expiresAt: number;
+  readonly deliveryCount: number;
+  readonly encoded: Buffer;
+}
+
+const reservedBlock = 10_000;
+const largestUint = 0xffff_ffff;
+
+/** A queue or, with `isDeadLetter`, the dead-letter queue of one. */
+export class Queue implements DispatchedQueue {
+  readonly identity: QueueIdentity;
+  readonly isDeadLetter: boolean;
+  readonly removalListeners = new Set<RemovalListener>();
+  /** The queue's own dead-letter queue; a dead-letter queue has none. */
+  readonly deadLetter: Queue | undefined;
+  /** Present when the queue requires sessions. */
+  readonly sessions: SessionDispatcher | undefined;
+  readonly duplicates: Duplicates;
+  accessedAt = Date.now();
+  #settings: QueueSettings;
+  readonly #store: Store;
+  readonly #deadlines: Deadlines;
+  readonly #dispatcher: Dispatcher;
+  readonly #messages = new Map<number, QueueMessage>();
+  readonly #locked = new Map<string, QueueMessage>();
+  #nextSequence: number;
+  #reservedTo: number;
+  #removed = false;
+
+  constructor(
+    context: QueueContext,
+    identity: QueueIdentity,
+    settings: QueueSettings,
+    nextSequence: number,
+    isDeadLetter = false,
+  ) {
+    this.identity = identity;
+    this.isDeadLetter = isDeadLetter;
+    this.#store = context.store;
+    this.#deadlines = context.deadlines;
+    this.#settings = settings;
+    this.#nextSequence = nextSequence;
+    this.#reservedTo = nextSequence;
+    this.duplicates = new Duplicates(identity.id, this.#store, this.#deadlines);
+    if (settings.requiresSession && !isDeadLetter) {
+      this.sessions = new SessionDispatcher(this, this.#deadlines);
+      this.#dispatcher = this.sessions;
+    } else this.#dispatcher = new PlainDispatcher(this);
+    if (!isDeadLetter) this.deadLetter = new Queue(context, identity, settings, 1, true);
+  }
+
+  get address(): string {
+    return this.isDeadLetter ? `${this.identity.path}/$DeadLetterQueue` : this.identity.path;
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: QueueSettings) {
+    this.#settings = settings;
+    if (this.deadLetter) this.deadLetter.settings = settings;
+  }
+
+  get lockDurationMs(): number {
+    return this.#settings.lockDurationMs;
+  }
+
+  /**
+   * Takes all the messages or, by a BrokerError, none. They become visible to receivers once they are on disk; the
+   * caller acknowledges through `Store.afterCommit`, too.
+   */
+  enqueue(messages: readonly ParsedMessage[]): void {
+    if (this.#removed) throw entityNotFound(this.address);
+    for (const message of messages) this.#check(message);
+    this.accessedAt = Date.now();
+    for (const message of messages) {
+      const { requiresDuplicateDetection, duplicateWindowMs } = this.#settings;
+      if (requiresDuplicateDetection && this.duplicates.isRepeated(message.messageId, duplicateWindowMs))
+        continue;
+      const stored = this.#newMessage(message);
+      this.#insert(stored);
+      this.#store.afterCommit(() => this.#add(stored));
+    }
+  }
+
+  /** Takes up a message that was on disk. */
+  restore(row: MessageRow): void {
+    const parsed = parseMessage(row.encoded);
+    this.#add({
+      sequence: row.sequence,
+      enqueuedAt: row.enqueuedAt,
+      expiresAt: row.expiresAt,
+      deliveryCount: row.deliveryCount,
+      ...(parsed.sessionId === undefined ? {} : { sessionId: parsed.sessionId }),
+      header: headerOf(parsed, parsed.ttl),
+      annotations: parsed.annotations,
+      bare: parsed.bare,
+    });
+  }
+
+  /** Call whenever the consumer may have new capacity. */
+  wants(consumer: Consumer): void {
+    this.#dispatcher.wants(consumer);
+  }
+
+  /** Locks of plain messages live on, since the client may still settle through the management link. */
+  leave(consumer: Consumer): void {
+    this.#dispatcher.leave(consumer);
+  }
+
+  /** Throws BrokerError when the lock is gone. */
+  settle(token: Buffer, disposition: Disposition): void {
+    const message = this.#locked.get(token.toString('hex'));
+    if (!message) throw lockLost();
+    this.accessedAt = Date.now();
+    switch (disposition.kind) {
+      case 'complete':
+        this.#remove(message);
+        break;
+      case 'abandon':
+        this.#edit(message, disposition.properties);
+        this.giveBack(message, true);
+        break;
+      case 'dead-letter':
+        this.#moveToDeadLetter(message, disposition.reason, disposition.description, disposition.properties);
+        break;
+      default:
+        disposition satisfies never;
+    }
+  }
+
+  /** @returns the new end of the lock in ms since 1970. Throws BrokerError when the lock is gone. */
+  renew(token: Buffer): number {
+    const message = this.#locked.get(token.toString('hex'));
+    const lock = message?.lock;
+    if (!message || !lock) throw lockLost();
+    if (lock.session) {
+      throw invalidArgument('A message of a session has no lock of its own. Renew the lock of the session.');
+    }
+    this.#startLock(message, lock.token);
+    return message.lock?.until ?? 0;
+  }
+
+  /** Encoded messages from a sequence number on, locked ones included. */
+  peek(fromSequence: number, atMost: number, sessionId?: string): Buffer[] {
+    const found: Buffer[] = [];
+    for (const message of this.#inOrder()) {
+      if (found.length >= atMost) break;
+      if (message.sequence < fromSequence) continue;
+      if (sessionId !== undefined && message.sessionId !== sessionId) continue;
+      found.push(this.#encodeForReceiver(message));
+    }
+    return found;
+  }
+
+  counts(): QueueCounts {
+    let bytes = 0;
+    for (const { bare } of this.#messages.values()) bytes += bare.length;
+    return {
+      active: this.#messages.size,
+      deadLettered: this.deadLetter?.counts().active ?? 0,
+      bytes: bytes + (this.deadLetter?.counts().bytes ?? 0),
+    };
+  }
+
+  /** Forgets everything in memory and ends what is attached; the rows are the caller's business. */
+  discard(): void {
+    this.#removed = true;
+    this.duplicates.stop();
+    for (const message of [...this.#messages.values()]) this.#forget(message);
+    const reason = entityNotFound(this.address);
+    for (const listener of [...this.removalListeners]) listener(reason);
+    this.deadLetter?.discard();
+  }
+
+  takeReady(list: ReadyList): QueueMessage | undefined {
+    for (let sequence = list.take(); sequence !== undefined; sequence = list.take()) {
+      const message = this.#messages.get(sequence);
+      if (!message || message.lock) continue;
+      if (message.expiresAt > Date.now()) return message;
+      this.#expire(message);
+    }
+    return undefined;
+  }
+
+  handOver(message: QueueMessage, consumer: Consumer, session?: Session): void {
+    this.accessedAt = Date.now();
+    if (consumer.deletesOnReceive) {
+      const encoded = this.#encodeForReceiver(message);
+      this.#remove(message);
+      consumer.hand({ encoded });
+      return;
+    }
+    const token = randomBytes(16);
+    this.#startLock(message, token, session);
+    consumer.hand({ encoded: this.#encodeForReceiver(message), lockToken: token });
+  }
+
+  giveBack(message: QueueMessage, counted: boolean): void {
+    this.#unlock(message);
+    if (!this.#messages.has(message.sequence)) return;
+    if (counted) this.#count(message);
+    const { maxDeliveryCount } = this.#settings;
+    if (!this.isDeadLetter && message.deliveryCount >= maxDeliveryCount) {
+      this.#moveToDeadLetter(
+        message,
+        'MaxDeliveryCountExceeded',
+        `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`,
+      );
+    } else if (message.expiresAt <= Date.now()) this.#expire(message);
+    else this.#dispatcher.add(message);
+  }
+
+  #check(message: ParsedMessage): void {
+    if (entryOf(message.annotations, 'x-opt-scheduled-enqueue-time') !== undefined) {
+      throw notImplemented('A scheduled message');
+    }
+    if (this.#settings.requiresSession && message.sessionId === undefined) {
+      throw new BrokerError(
+        'amqp:not-allowed',
+        `The SessionId was not set on a message, and it cannot be sent to the entity '${this.address}'. ` +
+          'Entities that have session support enabled can only receive messages that have the SessionId set.',
+      );
+    }
+  }
+
+  #newMessage(parsed: ParsedMessage): QueueMessage {
+    const enqueuedAt = Date.now();
+    const ttl = shorter(parsed.ttl, this.#settings.defaultTtlMs ?? undefined);
+    return {
+      sequence: this.#takeSequence(),
+      enqueuedAt,
+      expiresAt: ttl === undefined ? Number.POSITIVE_INFINITY : enqueuedAt + ttl,
+      deliveryCount: 0,
+      ...(parsed.sessionId === undefined ? {} : { sessionId: parsed.sessionId }),
+      header: headerOf(parsed, ttl),
+      annotations: parsed.annotations,
+      bare: parsed.bare,
+    };
+  }
+
+  /** Reserved on disk in blocks, so that no number is given twice even across a crash. */
+  #takeSequence(): number {
+    const sequence = this.#nextSequence;
+    this.#nextSequence += 1;
+    if (sequence >= this.#reservedTo) {
+      this.#reservedTo = sequence + reservedBlock;
+      this.#store.change('UPDATE queue SET next_sequence=? WHERE id=?', this.#reservedTo, this.identity.id);
+    }
+    return sequence;
+  }
+
+  #add(message: QueueMessage): void {
+    if (this.#removed) return;
+    this.#messages.set(message.sequence, message);
+    if (message.expiresAt !== Number.POSITIVE_INFINITY) {
+      message.timeToLive = this.#deadlines.schedule(message.expiresAt, () => {
+        // A locked message may be finished by its receiver; it expires when it comes back.
+        if (!message.lock) this.#expire(message);
+      });
+    }
+    this.#dispatcher.add(message);
+  }
+
+  #startLock(message: QueueMessage, token: Buffer, session?: Session): void {
+    message.lock?.expiry?.cancel();
+    const until = session ? session.lockedUntil : Date.now() + this.lockDurationMs;
+    message.lock = { token, until, ...(session ? { session } : {}) };
+    this.#locked.set(token.toString('hex'), message);
+    if (session) session.held.add(message);
+    else message.lock.expiry = this.#deadlines.schedule(until, () => this.giveBack(message, true));
+  }
+
+  #unlock(message: QueueMessage): void {
+    const { lock } = message;
+    if (!lock) return;
+    lock.expiry?.cancel();
+    lock.session?.held.delete(message);
+    this.#locked.delete(lock.token.toString('hex'));
+    message.lock = undefined;
+  }
+
+  #expire(message: QueueMessage): void {
+    if (this.#settings.deadLetteringOnExpiration && this.deadLetter) {
+      this.#moveToDeadLetter(message, 'TTLExpiredException', 'The message expired and was dead lettered.');
+    } else this.#remove(message);
+  }
+
+  #moveToDeadLetter(
+    message: QueueMessage,
+    reason?: string,
+    description?: string,
+    properties?: Readonly<Record<string, unknown>>,
+  ): void {
+    const target = this.deadLetter;
+    if (!target) throw new BrokerError('amqp:not-allowed', 'A dead-letter queue has no dead-letter queue.');
+    this.#remove(message);
+    const { timeToLive: _timeToLive, lock: _lock, ...rest } = message;
+    const dead: QueueMessage = {
+      ...rest,
+      expiresAt: Number.POSITIVE_INFINITY,
+      annotations: withEntry(
+        message.annotations,
+        types.wrap_symbol('x-opt-deadletter-source'),
+        types.wrap_string(this.identity.path),
+      ),
+      bare: withApplicationProperties(message.bare, {
+        ...properties,
+        DeadLetterReason: reason,
+        DeadLetterErrorDescription: description,
+      }),
+    };
+    target.#insert(dead);
+    target.#add(dead);
+  }
+
+  #edit(message: QueueMessage, properties: Readonly<Record<string, unknown>> | undefined): void {
+    if (!properties || Object.keys(properties).length === 0) return;
+    message.bare = withApplicationProperties(message.bare, properties);
+    this.#insert(message);
+  }
+
+  #insert(message: QueueMessage): void {
+    this.#store.change(
+      'INSERT OR REPLACE INTO message VALUES(?,?,?,?,?,?,?)',
+      this.identity.id,
+      this.isDeadLetter ? 1 : 0,
+      message.sequence,
+      message.enqueuedAt,
+      message.expiresAt === Number.POSITIVE_INFINITY ? null : message.expiresAt,
+      message.deliveryCount,
+      encodeMessage(message.header, message.deliveryCount, message.annotations, message.bare),
+    );
+  }
+
+  #count(message: QueueMessage): void {
+    message.deliveryCount += 1;
+    this.#store.change(
+      'UPDATE message SET delivery_count=? WHERE queue=? AND dead=? AND sequence=?',
+      message.deliveryCount,
+      this.identity.id,
+      this.isDeadLetter ? 1 : 0,
+      message.sequence,
+    );
+  }
+
+  #remove(message: QueueMessage): void {
+    this.#forget(message);
+    this.#store.change(
+      'DELETE FROM message WHERE queue=? AND dead=? AND sequence=?',
+      this.identity.id,
+      this.isDeadLetter ? 1 : 0,
+      message.sequence,
+    );
+  }
+
+  #forget(message: QueueMessage): void {
+    this.#unlock(message);
+    message.timeToLive?.cancel();
+    this.#messages.delete(message.sequence);
+    this.#dispatcher.removed(message);
+  }
+
+  /** A dead-letter queue takes messages out of order. */
+  #inOrder(): Iterable<QueueMessage> {
+    const messages = this.#messages.values();
+    return this.isDeadLetter ? [...messages].sort((a, b) => a.sequence - b.sequence) : messages;
+  }
+
+  #encodeForReceiver(message: QueueMessage): Buffer {
+    const annotations: Typed[] = [
+      ...message.annotations,
+      types.wrap_symbol('x-opt-enqueued-time'),
+      types.Timestamp(message.enqueuedAt),
+      types.wrap_symbol('x-opt-sequence-number'),
+      types.Long(message.sequence),
+      types.wrap_symbol('x-opt-enqueue-sequence-number'),
+      types.Long(message.sequence),
+    ];
+    if (message.lock) {
+      annotations.push(types.wrap_symbol('x-opt-locked-until'), types.Timestamp(message.lock.until));
+    }
+    return encodeMessage(message.header, message.deliveryCount, annotations, message.bare);
+  }
+}
+
+const shorter = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.min(a, b);
+
+function headerOf(parsed: ParsedMessage, ttl: number | undefined): QueueMessage['header'] {
+  return {
+    durable: parsed.durable,
+    ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
+    // The wire has 32 bits for it; a longer life is said as the longest one there is.
+    ...(ttl === undefined ? {} : { ttl: Math.min(ttl, largestUint) }),
+  };
+}

@@ -1,0 +1,4 @@
+import { runPart } from '../runPart.ts';
+import { startBroker } from './broker.ts';
+
+await runPart(startBroker);

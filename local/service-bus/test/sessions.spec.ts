@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { receiveOne, startTestBroker, type TestBroker } from './support.ts';
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await startTestBroker();
+});
+afterAll(() => broker.close());
+
+describe('a queue with sessions', () => {
+  it('keeps the order of each session, whatever comes in between', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    const sender = client.createSender(queue);
+    for (let number = 0; number < 30; number += 1) {
+      await sender.sendMessages({ body: number, sessionId: `s-${number % 3}` });
+    }
+    for (const id of ['s-0', 's-1', 's-2']) {
+      const receiver = await client.acceptSession(queue, id);
+      const bodies: unknown[] = [];
+      for (let count = 0; count < 10; count += 1) {
+        const message = await receiveOne(receiver);
+        bodies.push(message.body);
+        await receiver.completeMessage(message);
+      }
+      expect(bodies).toEqual(Array.from({ length: 10 }, (_, index) => index * 3 + Number(id.at(-1))));
+      await receiver.close();
+    }
+  });
+
+  it('starts an interrupted session again at its first open message', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    await client
+      .createSender(queue)
+      .sendMessages(['a', 'b', 'c', 'd'].map((body) => ({ body, sessionId: 's' })));
+    const first = await client.acceptSession(queue, 's');
+    const taken = await first.receiveMessages(3, { maxWaitTimeInMs: 1000 });
+    expect(taken.map((message) => message.body)).toEqual(['a', 'b', 'c']);
+    await first.completeMessage(taken[0] as (typeof taken)[number]);
+    await first.close();
+
+    const second = await client.acceptSession(queue, 's');
+    const rest = await second.receiveMessages(3, { maxWaitTimeInMs: 1000 });
+
+    expect(rest.map((message) => [message.body, message.deliveryCount])).toEqual([
+      ['b', 0],
+      ['c', 0],
+      ['d', 0],
+    ]);
+  });
+
+  it('is held by one receiver at a time', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const holder = await broker.client().acceptSession(queue, 's');
+    await expect(broker.client().acceptSession(queue, 's')).rejects.toMatchObject({
+      code: 'SessionCannotBeLocked',
+    });
+    await holder.close();
+    const next = await broker.client().acceptSession(queue, 's');
+    expect(next.sessionId).toBe('s');
+  });
+
+  it('grants a named session without messages, which then get there at once', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const receiver = await broker.client().acceptSession(queue, 'mailbox');
+    const received = receiveOne(receiver);
+    await broker.client().createSender(queue).sendMessages({ body: 'command', sessionId: 'mailbox' });
+    expect((await received).body).toBe('command');
+  });
+
+  it('gives the session that has waited longest to who asks for the next one', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    const sender = client.createSender(queue);
+    for (const sessionId of ['first', 'second']) await sender.sendMessages({ body: 1, sessionId });
+    expect((await client.acceptNextSession(queue)).sessionId).toBe('first');
+    expect((await client.acceptNextSession(queue)).sessionId).toBe('second');
+  });
+
+  it('says ServiceTimeout when no session turns up in time', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client({ retryOptions: { maxRetries: 0, timeoutInMs: 1500 } });
+    await expect(client.acceptNextSession(queue)).rejects.toMatchObject({ code: 'ServiceTimeout' });
+  });
+
+  it('renews a session lock, and ends the receiver when it runs out', async () => {
+    const queue = await broker.queue({ requiresSession: true, lockDurationSeconds: 1 });
+    const client = broker.client();
+    await client.createSender(queue).sendMessages({ body: 1, sessionId: 's' });
+    const receiver = await client.acceptSession(queue, 's', { maxAutoLockRenewalDurationInMs: 0 });
+    const message = await receiveOne(receiver);
+    const before = receiver.sessionLockedUntilUtc.getTime();
+    await delay(500);
+    const renewed = await receiver.renewSessionLock();
+    expect(renewed.getTime()).toBeGreaterThan(before);
+
+    const next = await client.acceptNextSession(queue);
+
+    expect(Date.now()).toBeGreaterThanOrEqual(renewed.getTime());
+    expect(next.sessionId).toBe('s');
+    expect((await receiveOne(next)).deliveryCount).toBe(1);
+    await expect(receiver.completeMessage(message)).rejects.toMatchObject({ code: 'SessionLockLost' });
+  });
+
+  it('refuses messages without session id, and receivers that ask for no session', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    await expect(client.createSender(queue).sendMessages({ body: 1 })).rejects.toThrow(
+      /SessionId was not set/,
+    );
+    await expect(client.createReceiver(queue).receiveMessages(1)).rejects.toThrow(/requires sessions/);
+    const plain = await broker.queue();
+    await expect(client.acceptSession(plain, 's')).rejects.toThrow(
+      /does not require sessions|do not require/,
+    );
+  });
+
+  it('refuses session state with a clear text', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const receiver = await broker.client().acceptSession(queue, 's');
+    await expect(receiver.setSessionState('x')).rejects.toThrow(/set-session-state.*not imitated/);
+    await expect(receiver.getSessionState()).rejects.toThrow(/get-session-state.*not imitated/);
+  });
+});
