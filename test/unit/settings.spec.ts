@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { type DeviceCommand, device } from '../../domain/device/index.ts';
+import { defaultLimits, effectiveLimits, limitBounds, limitProfiles } from '../../domain/limits.ts';
+import { type SettingsEvent, settings } from '../../domain/settings/index.ts';
+import { specification } from '../support/given.ts';
+
+const { given } = specification(settings);
+const created = (uses = 1): SettingsEvent => ({
+  type: 'EnrolmentTokenCreated',
+  data: {
+    tokenId: 't1',
+    tokenHash: 'h1',
+    description: '',
+    uses,
+    expiresAt: '2026-01-02',
+    by: 'ana',
+    at: '2026-01-01',
+  },
+});
+const use = (deviceId: string, now = '2026-01-01T12', tokenHash = 'h1') =>
+  ({ type: 'UseEnrolmentToken', tokenHash, deviceId, now }) as const;
+
+describe('enrolment tokens', () => {
+  it('are counted, and free for a device that used them before', () => {
+    const used: SettingsEvent = {
+      type: 'EnrolmentTokenUsed',
+      data: { tokenId: 't1', deviceId: 'd1', at: '2026-01-01T12' },
+    };
+    given(created()).when(use('d1')).then(used);
+    given(created(), used).when(use('d1')).thenNothing();
+    given(created(), used).when(use('d2')).thenRefuses('ENROLMENT_TOKEN_INVALID');
+  });
+  it('expire, can be revoked, and answer alike for every reason', () => {
+    const expired = given(created()).when(use('d1', '2026-01-02')).thenRefuses('ENROLMENT_TOKEN_INVALID');
+    const unknown = given(created())
+      .when(use('d1', '2026-01-01T12', 'guess'))
+      .thenRefuses('ENROLMENT_TOKEN_INVALID');
+    expect(expired?.message).toBe(unknown?.message);
+    given(created(), { type: 'EnrolmentTokenRevoked', data: { tokenId: 't1', by: 'ana', at: '2026-01-01' } })
+      .when(use('d1'))
+      .thenRefuses('ENROLMENT_TOKEN_INVALID');
+  });
+});
+
+describe('limits', () => {
+  it('are the product’s until a tenant changes them, within bounds', () => {
+    expect(effectiveLimits({})).toEqual(defaultLimits);
+    expect(effectiveLimits({ idle: 60 }).idle).toBe(60);
+    expect(effectiveLimits({ openSessionsPerTenant: 1_000_000 }).openSessionsPerTenant).toBe(
+      limitBounds.openSessionsPerTenant.ceiling,
+    );
+    given()
+      .when({ type: 'ChangeLimits', limits: { idle: 1 }, by: 'cleo', now: 't' })
+      .thenRefuses('LIMIT_OUT_OF_BOUNDS');
+    given()
+      .when({ type: 'ChangeLimits', limits: { idle: 60 }, by: 'cleo', now: 't' })
+      .thenTypes('LimitsChanged');
+    given({ type: 'LimitsChanged', data: { limits: { idle: 60 }, by: 'cleo', at: 't' } })
+      .when({ type: 'ChangeLimits', limits: { idle: 60 }, by: 'cleo', now: 't' })
+      .thenNothing();
+  });
+  it('are those of the field', () => {
+    expect(defaultLimits).toMatchObject({
+      openSessionsPerTenant: 25,
+      openSessionsPerUser: 10,
+      idle: 1_800,
+      command: 600,
+      longCommand: 1_800,
+      connect: 180,
+      collectedFile: 3_221_225_472,
+    });
+    expect(limitProfiles['defender-2026']).toMatchObject({
+      openSessionsPerTenant: 50,
+      openSessionsPerUser: 5,
+    });
+  });
+});
+
+describe('devices', () => {
+  const enrol: DeviceCommand = {
+    type: 'EnrolDevice',
+    deviceId: 'd1',
+    name: 'web-1',
+    platform: 'linux',
+    osVersion: '12',
+    agentVersion: '1',
+    publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'k' },
+    kid: 'k1',
+    bucket: 5,
+    enrolmentTokenId: 't1',
+    now: 't',
+  };
+  const spec = specification(device);
+  it('enrol once and stay retired', () => {
+    const enrolled = spec.given().when(enrol).events();
+    expect(enrolled.map(({ type }) => type)).toEqual(['DeviceEnrolled']);
+    spec
+      .given(...enrolled)
+      .when(enrol)
+      .thenNothing();
+    const retired = spec
+      .given(...enrolled)
+      .when({ type: 'RetireDevice', by: 'ana', reason: 'x', now: 't' })
+      .events();
+    spec
+      .given(...enrolled, ...retired)
+      .when(enrol)
+      .thenRefuses('DEVICE_RETIRED');
+    spec
+      .given(...enrolled, ...retired)
+      .when({ type: 'RetireDevice', by: 'ana', reason: 'x', now: 't' })
+      .thenNothing();
+  });
+});
