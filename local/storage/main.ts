@@ -1,0 +1,4 @@
+import { runPart } from '../runPart.ts';
+import { startStorage } from './server.ts';
+
+await runPart(startStorage);
