@@ -3,9 +3,10 @@ import {
   admitCommand,
   type BoundCommand,
   catalogue,
-  definitionOf,
+  findCommand,
   type Platform,
   parseCommand,
+  timeLimitOf,
 } from '../../domain/catalogue/index.ts';
 import { DomainError } from '../../domain/domainError.ts';
 import type { Head } from '../../domain/eventStore.ts';
@@ -119,7 +120,8 @@ const prepare = async (
   line: string,
   bound: BoundCommand,
 ): Promise<IssuedCommand> => {
-  const definition = definitionOf(bound.name);
+  const definition = findCommand(catalogue, bound.name);
+  if (definition === undefined) throw new Error(`${bound.name} was parsed but is not in the catalogue.`);
   const onDevice = definition.runsOn === 'device';
   if (!onDevice && !isAnsweredHere(bound.name)) {
     throw new DomainError('NOT_SUPPORTED', `"${bound.name}" is not supported by this version.`);
@@ -141,7 +143,7 @@ const prepare = async (
     output: bound.output,
     redirect: bound.redirect ?? null,
     background: bound.background,
-    timeLimit: definition.timeLimitSeconds > 600 ? state.limits.longCommand : state.limits.command,
+    timeLimit: timeLimitOf(definition, state.limits),
     requestHash: sha256(canonicalForm({ line })),
     by: signed.caller.actor.id,
   };

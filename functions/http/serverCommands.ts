@@ -22,15 +22,13 @@ const largestAnswer = 8 * 1024;
 
 /** The answers to commands that need no device. A name that is not here is not supported by this version, and says so. */
 const answers: Readonly<Record<string, (context: ServerCommandContext) => ServerAnswer>> = {
-  connect: ({ state }) =>
-    rows([
-      {
-        sessionId: state.sessionId,
-        status: state.status,
-        hostName: state.hostName,
-        directory: state.directory,
-      },
-    ]),
+  connect: ({ state }) => {
+    const { sessionId, deviceId, hostName, platform, agentVersion, directory, connectedAt, capabilities } =
+      state;
+    return rows([
+      { sessionId, deviceId, hostName, platform, agentVersion, directory, connectedAt, capabilities },
+    ]);
+  },
   cls: () => ({ error: null, output: null, foreground: null }),
   jobs: ({ state }) =>
     rows(
@@ -75,12 +73,17 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
         'FOREGROUND_BUSY',
         'Another command runs in the foreground. Wait for it or send it to the background.',
       );
-    return { ...rows([{ commandId, line: target.line }]), foreground: commandId };
+    return {
+      ...rows([{ commandId, line: target.line, state: target.startedAt === null ? 'Issued' : 'Started' }]),
+      foreground: commandId,
+    };
   },
   help: ({ command, state, rights }) => {
     const about = { platform: state.platform as Platform, capabilities: [...state.capabilities], rights };
     const name = command.parameters['command'];
-    return rows(name === undefined ? helpRows(catalogue, about) : helpFor(String(name), about));
+    if (name === undefined) return rows(helpRows(catalogue, about));
+    const help = helpFor(String(name), catalogue, about);
+    return help.ok ? rows([help.page]) : failed(help.code, help.message);
   },
 };
 
