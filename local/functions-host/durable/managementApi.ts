@@ -1,0 +1,326 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DurableEngine } from './engine.ts';
+import { DurableRefusal } from './engine.ts';
+import type { HistoryEvent } from './history.ts';
+import { EventType, isTerminal } from './history.ts';
+import type { Instance } from './store.ts';
+
+/** Path prefixes of the two doors: the public webhook (system key) and the loopback one (no key). */
+export const WEBHOOK_PATH = '/runtime/webhooks/durabletask';
+export const RPC_PATH = '/durabletask';
+
+export interface ApiRequest {
+  method: string;
+  /** Path after the prefix. */
+  path: string;
+  query: URLSearchParams;
+  body: Buffer;
+  contentType: string;
+}
+
+export interface ApiAnswer {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface ApiOptions {
+  engine: DurableEngine;
+  hubName: string;
+  /** Origin of the public door, such as `https://localhost:7071`. */
+  origin: string;
+  /** Origin of the loopback door. */
+  rpcOrigin: string;
+  systemKey: string;
+}
+
+const WAIT_STEP_MS = 25;
+const DEFAULT_PAGE = 100;
+
+/** The HTTP API that the client of `durable-functions` talks to. */
+export class ManagementApi {
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  /** JSON text of the durableClient input binding. */
+  clientBinding(): string {
+    const { hubName, origin, rpcOrigin, systemKey } = this.#options;
+    const webhook = `${origin}${WEBHOOK_PATH}`;
+    const create = `${webhook}/orchestrators/{functionName}[/{instanceId}]`;
+    const code = `code=${systemKey}`;
+    return JSON.stringify({
+      taskHubName: hubName,
+      creationUrls: {
+        createNewInstancePostUri: `${create}?${code}`,
+        createAndWaitOnNewInstancePostUri: `${create}?timeout={timeoutInSeconds}&pollingInterval={intervalInSeconds}&${code}`,
+      },
+      managementUrls: this.#links('INSTANCEID'),
+      baseUrl: webhook,
+      requiredQueryStringParameters: code,
+      rpcBaseUrl: `${rpcOrigin}${RPC_PATH}/`,
+    });
+  }
+
+  async answer(request: ApiRequest): Promise<ApiAnswer> {
+    try {
+      return await this.#route(request);
+    } catch (error) {
+      if (error instanceof DurableRefusal) return { status: error.status, body: { Message: error.message } };
+      throw error;
+    }
+  }
+
+  async #route(request: ApiRequest): Promise<ApiAnswer> {
+    const [area, first, second, third, ...rest] = segments(request.path);
+    if (rest.length > 0) return { status: 404 };
+    if (area === 'orchestrators' && first !== undefined && request.method === 'POST') {
+      return this.#start(request, first, second);
+    }
+    if (area === 'entities') return notSupported('Entities');
+    if (area !== 'instances') return { status: 404 };
+    if (first === undefined) return this.#collection(request);
+    return this.#instance(request, first, second, third);
+  }
+
+  async #start(request: ApiRequest, name: string, wantedId: string | undefined): Promise<ApiAnswer> {
+    const input = request.body.length === 0 ? null : jsonText(request.body);
+    const id = this.#options.engine.create(name, wantedId, input === 'null' ? null : input);
+    const seconds = Number(request.query.get('timeout') ?? Number.NaN);
+    if (seconds > 0) {
+      const ended = await this.#waitForEnd(id, seconds);
+      if (ended !== undefined) {
+        return ended.status === 'Completed'
+          ? { status: 200, body: parsed(ended.output) }
+          : { status: 200, body: statusOf(ended, request.query) };
+      }
+    }
+    return this.#accepted(id);
+  }
+
+  async #waitForEnd(id: string, seconds: number): Promise<Instance | undefined> {
+    for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; await delay(WAIT_STEP_MS)) {
+      const instance = this.#options.engine.store.instance(id);
+      if (instance !== undefined && isTerminal(instance.status)) return instance;
+    }
+    return undefined;
+  }
+
+  #accepted(id: string): ApiAnswer {
+    const links = this.#links(id);
+    return {
+      status: 202,
+      body: links,
+      headers: { location: links.statusQueryGetUri ?? '', 'retry-after': '10' },
+    };
+  }
+
+  #collection({ method, query }: ApiRequest): ApiAnswer {
+    const filter = {
+      createdFrom: date(query, 'createdTimeFrom'),
+      createdTo: date(query, 'createdTimeTo'),
+      statuses: query
+        .getAll('runtimeStatus')
+        .flatMap((list) => list.split(','))
+        .filter((status) => status !== ''),
+      idPrefix: query.get('instanceIdPrefix') ?? undefined,
+    };
+    const { store } = this.#options.engine;
+    if (method === 'DELETE') {
+      if (filter.createdFrom === undefined) {
+        throw new DurableRefusal(400, "Please provide value for 'createdTimeFrom' parameter.");
+      }
+      const ids = store
+        .instances(filter)
+        .filter(({ status }) => isTerminal(status))
+        .map(({ id }) => id);
+      this.#options.engine.purge(ids);
+      return ids.length === 0 ? { status: 404 } : { status: 200, body: { instancesDeleted: ids.length } };
+    }
+    if (method !== 'GET') return { status: 404 };
+    const limit = Number(query.get('top') ?? DEFAULT_PAGE);
+    const offset = Number(query.get('continuationToken') ?? 0);
+    if (!(Number.isInteger(limit) && limit > 0 && Number.isInteger(offset) && offset >= 0)) {
+      throw new DurableRefusal(400, "'top' must be a positive whole number.");
+    }
+    const found = store.instances({ ...filter, limit: limit + 1, offset });
+    const showInput = query.get('showInput') ?? 'false';
+    const shown = new URLSearchParams({ showInput });
+    return {
+      status: 200,
+      body: found.slice(0, limit).map((instance) => statusOf(instance, shown)),
+      ...(found.length > limit && { headers: { 'x-ms-continuation-token': String(offset + limit) } }),
+    };
+  }
+
+  #instance(
+    request: ApiRequest,
+    id: string,
+    operation: string | undefined,
+    argument: string | undefined,
+  ): ApiAnswer {
+    const { engine } = this.#options;
+    const instance = engine.store.instance(id);
+    if (instance === undefined) return { status: 404 };
+    if (operation === undefined && request.method === 'GET') return this.#status(instance, request.query);
+    if (operation === undefined && request.method === 'DELETE') {
+      engine.purge([id]);
+      return { status: 200, body: { instancesDeleted: 1 } };
+    }
+    if (request.method !== 'POST') return { status: 404 };
+    const reason = request.query.get('reason');
+    switch (operation?.toLowerCase()) {
+      case 'raiseevent': {
+        if (argument === undefined) return { status: 404 };
+        if (isTerminal(instance.status)) return { status: 410 };
+        if (request.contentType !== 'application/json') {
+          throw new DurableRefusal(400, 'Only application/json request content is supported.');
+        }
+        engine.raise(id, argument, jsonText(request.body));
+        return { status: 202 };
+      }
+      case 'terminate':
+        if (isTerminal(instance.status)) return { status: 410 };
+        engine.terminate(id, reason);
+        return { status: 202 };
+      case 'suspend':
+      case 'resume':
+      case 'rewind':
+      case 'restart':
+        return notSupported(`The operation '${operation}'`);
+      default:
+        return { status: 404 };
+    }
+  }
+
+  #status(instance: Instance, query: URLSearchParams): ApiAnswer {
+    const body = statusOf(instance, query);
+    if (query.get('showHistory') === 'true') {
+      body.historyEvents = condensed(
+        this.#options.engine.store.history(instance.id),
+        query.get('showHistoryOutput') === 'true',
+      );
+    }
+    if (!isTerminal(instance.status)) {
+      return {
+        status: 202,
+        body,
+        headers: { location: this.#links(instance.id).statusQueryGetUri ?? '', 'retry-after': '5' },
+      };
+    }
+    const asked = query.get('returnInternalServerErrorOnFailure') === 'true';
+    return { status: instance.status === 'Failed' && asked ? 500 : 200, body };
+  }
+
+  #links(id: string): Record<string, string> {
+    const { hubName, origin, systemKey } = this.#options;
+    const query = `taskHub=${hubName}&connection=Storage&code=${systemKey}`;
+    const base = `${origin}${WEBHOOK_PATH}/instances/${encodeURIComponent(id)}`;
+    return {
+      id,
+      statusQueryGetUri: `${base}?${query}`,
+      sendEventPostUri: `${base}/raiseEvent/{eventName}?${query}`,
+      terminatePostUri: `${base}/terminate?reason={text}&${query}`,
+      rewindPostUri: `${base}/rewind?reason={text}&${query}`,
+      purgeHistoryDeleteUri: `${base}?${query}`,
+      restartPostUri: `${base}/restart?${query}`,
+      suspendPostUri: `${base}/suspend?reason={text}&${query}`,
+      resumePostUri: `${base}/resume?reason={text}&${query}`,
+    };
+  }
+}
+
+const notSupported = (what: string): ApiAnswer => ({
+  status: 501,
+  body: { Message: `${what} of Durable Functions is not supported by the local Functions host.` },
+});
+
+function segments(path: string): string[] {
+  try {
+    return path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decodeURIComponent);
+  } catch {
+    throw new DurableRefusal(400, 'The path is not valid percent-encoding.');
+  }
+}
+
+function jsonText(body: Buffer): string {
+  try {
+    return JSON.stringify(JSON.parse(body.toString('utf8')));
+  } catch {
+    throw new DurableRefusal(400, 'Invalid JSON content.');
+  }
+}
+
+function date(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  const time = Date.parse(value);
+  if (Number.isNaN(time)) throw new DurableRefusal(400, `'${name}' is not a date.`);
+  return new Date(time).toISOString();
+}
+
+/** Failures and terminations hold plain text, everything else JSON. */
+function parsed(text: string | null): unknown {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const toSeconds = (iso: string): string => `${iso.slice(0, 19)}Z`;
+
+function statusOf(instance: Instance, query: URLSearchParams): Record<string, unknown> {
+  const isText = instance.status === 'Failed' || instance.status === 'Terminated';
+  return {
+    name: instance.name,
+    instanceId: instance.id,
+    runtimeStatus: instance.status,
+    input: query.get('showInput') === 'false' ? null : parsed(instance.input),
+    customStatus: parsed(instance.customStatus),
+    output: isText ? instance.output : parsed(instance.output),
+    createdTime: toSeconds(instance.createdAt),
+    lastUpdatedTime: toSeconds(instance.updatedAt),
+  };
+}
+
+const eventNames = new Map<number, string>(Object.entries(EventType).map(([name, number]) => [number, name]));
+const leftOut = new Set<number>([
+  EventType.OrchestratorStarted,
+  EventType.OrchestratorCompleted,
+  EventType.TaskScheduled,
+  EventType.TimerCreated,
+]);
+
+/** History as the API shows it: names instead of numbers, scheduling folded into completions. */
+function condensed(history: readonly HistoryEvent[], withOutput: boolean): Record<string, unknown>[] {
+  const scheduled = new Map<number, HistoryEvent>();
+  for (const event of history)
+    if (event.EventType === EventType.TaskScheduled) scheduled.set(event.EventId, event);
+  return history
+    .filter((event) => !leftOut.has(event.EventType))
+    .map((event) => {
+      const {
+        EventType: type,
+        EventId: _id,
+        IsPlayed: _played,
+        TaskScheduledId,
+        TimerId: _timer,
+        Result,
+        ...shown
+      } = event;
+      const origin = TaskScheduledId === undefined ? undefined : scheduled.get(TaskScheduledId);
+      return {
+        EventType: eventNames.get(type) ?? String(type),
+        ...shown,
+        ...(withOutput && Result !== undefined && { Result: parsed(Result) }),
+        ...(origin !== undefined && { FunctionName: origin.Name, ScheduledTime: origin.Timestamp }),
+      };
+    });
+}
