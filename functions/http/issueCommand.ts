@@ -16,11 +16,11 @@ import type {
   SessionEvent,
   SessionState,
 } from '../../domain/session/index.ts';
-import type { JobRow } from '../../domain/views/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
 import { sendExecute, signCommand } from '../streams/delivery.ts';
 import { onSession } from '../streams/streams.ts';
+import { outputStart } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
 import {
   bodyOf,
@@ -31,7 +31,7 @@ import {
   type Signed,
   signedIn,
 } from './route.ts';
-import { answerOf, isAnsweredHere } from './serverCommands.ts';
+import { answerOf, isAnsweredHere, type ServerCommandContext } from './serverCommands.ts';
 import { commandFromEvents, openCommandResource } from './sessionResource.ts';
 import { nextHead } from './waiting.ts';
 
@@ -151,13 +151,21 @@ const prepare = async (
   return { ...command, signed: jws };
 };
 
-const statusOf = (
+/** As much output as fits into the answer of `status`; all of it is to be read with `GET …/output`. */
+const shownOutput = 4_000;
+
+const statusOf = async (
   services: Services,
   tenantId: string,
   sessionId: string,
   bound: BoundCommand,
-): Promise<JobRow | undefined> =>
-  commandFromEvents(services, tenantId, sessionId, String(bound.parameters['command_id']).toLowerCase());
+): Promise<ServerCommandContext['asked']> => {
+  const commandId = String(bound.parameters['command_id']).toLowerCase();
+  const command = await commandFromEvents(services, tenantId, sessionId, commandId);
+  return command === undefined
+    ? undefined
+    : { ...command, output: await outputStart(services, tenantId, sessionId, commandId, shownOutput) };
+};
 
 const whenEnded = async (
   services: Services,

@@ -2,9 +2,9 @@ import { DomainError } from '../../domain/domainError.ts';
 import { isKnownCommand } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
 import { recordAccess } from '../streams/streams.ts';
+import { outputOf } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
 import { type Route, signedIn, uuidParameter } from './route.ts';
-import { eventsOfType } from './sessionEvents.ts';
 
 /** All output of a command so far, byte for byte: from its events, or from the blob where there is much of it. */
 export const readOutput = (services: Services): Route => ({
@@ -21,7 +21,7 @@ export const readOutput = (services: Services): Route => ({
       type: 'OutputRead',
       data: { sessionId, commandId, by: actor.id, at },
     }));
-    const source = bytesOf(services, tenantId, sessionId, commandId);
+    const source = outputOf(services, tenantId, sessionId, commandId);
     const body = new ReadableStream<Uint8Array>({
       async pull(controller) {
         const { done, value } = await source.next();
@@ -44,22 +44,3 @@ export const readOutput = (services: Services): Route => ({
     };
   }),
 });
-
-async function* bytesOf(
-  services: Services,
-  tenantId: string,
-  sessionId: string,
-  commandId: string,
-): AsyncGenerator<Uint8Array> {
-  for await (const { data } of eventsOfType(services, tenantId, sessionId, 'CommandOutputRecorded')) {
-    if (data.commandId !== commandId) continue;
-    if (data.inline !== null) {
-      yield data.inline.bytes === undefined
-        ? Buffer.from(data.inline.text)
-        : Buffer.from(data.inline.bytes, 'base64');
-    } else if (data.blob !== null && data.size > 0) {
-      for await (const chunk of await services.blobs.read(data.blob, data.offset, data.size))
-        yield chunk as Uint8Array;
-    }
-  }
-}

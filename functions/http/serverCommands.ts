@@ -15,7 +15,7 @@ export interface ServerCommandContext {
   readonly state: SessionState;
   readonly rights: readonly ('Basic' | 'Advanced')[];
   /** The command that `status` asks about, from its events; undefined when there is none. */
-  readonly asked: JobRow | undefined;
+  readonly asked: (JobRow & { readonly output: string }) | undefined;
 }
 
 const largestAnswer = 8 * 1024;
@@ -48,11 +48,11 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
         'COMMAND_UNKNOWN',
         'There is no such command in this session. `jobs` lists those that run.',
       );
-    const { commandId, line, state, issuedAt, startedAt, endedAt, exitCode, outputSize } = asked;
+    const { commandId, line, state, issuedAt, startedAt, endedAt, exitCode, output } = asked;
     return rows([
       {
         commandId,
-        line: line.slice(0, 1000).toWellFormed(),
+        line: line.slice(0, 500).toWellFormed(),
         state,
         issuedAt,
         startedAt,
