@@ -218,7 +218,7 @@ describe('time to live', () => {
   };
 
   it('ends items by their own and by the container’s time, and lets the id be used again', async () => {
-    const one = await cosmos.newContainer({ defaultTtl: 1 });
+    const one = await cosmos.newContainer({ defaultTtl: 2 });
     await one.items.create({ id: 'default', pk: 'A' });
     await one.items.create({ id: 'for-ever', pk: 'A', ttl: -1 });
     await one.items.create({ id: 'later', pk: 'A', ttl: 1000 });
