@@ -590,7 +590,6 @@ function activityText(value: unknown): string {
 }
 
 function checkInstanceId(id: string): void {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (id.startsWith('@') || /[/\\#?\u0000-\u001f\u007f-\u009f]/.test(id)) {
     throw new DurableRefusal(
       400,
