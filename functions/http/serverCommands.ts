@@ -48,19 +48,22 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
         'COMMAND_UNKNOWN',
         'There is no such command in this session. `jobs` lists those that run.',
       );
-    const { commandId, line, state, issuedAt, startedAt, endedAt, exitCode, output } = asked;
-    return rows([
-      {
-        commandId,
-        line: line.slice(0, 500).toWellFormed(),
-        state,
-        issuedAt,
-        startedAt,
-        endedAt,
-        exitCode,
-        output: outputSize,
-      },
-    ]);
+    const { commandId, line, state, issuedAt, startedAt, endedAt, exitCode } = asked;
+    const about = {
+      commandId,
+      line: line.slice(0, 500).toWellFormed(),
+      state,
+      issuedAt,
+      startedAt,
+      endedAt,
+      exitCode,
+    };
+    // Escapes may make it many times longer, and an answer has to fit into its event.
+    let { output } = asked;
+    while (Buffer.byteLength(JSON.stringify({ ...about, output })) >= largestAnswer) {
+      output = output.slice(0, output.length / 2).toWellFormed();
+    }
+    return rows([{ ...about, output }]);
   },
   fg: ({ state, command }) => {
     const commandId = String(command.parameters['command_id']).toLowerCase();
