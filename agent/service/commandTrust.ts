@@ -1,0 +1,41 @@
+import { decodeProtectedHeader } from 'jose';
+import type { DownwardPayload, KeySet } from '../../contracts/device.ts';
+import { verifyPayload, walkKeySets } from '../../evidence/commandSignature.ts';
+import { log, reasonOf } from '../log.ts';
+
+/** Which keys may command this device. Trust only ever moves along the chain of signed key sets. */
+export class CommandTrust {
+  #trusted: KeySet;
+  readonly #fetchKeySets: () => Promise<readonly KeySet[]>;
+  readonly #save: (trusted: KeySet) => void;
+
+  constructor(
+    trusted: KeySet,
+    fetchKeySets: () => Promise<readonly KeySet[]>,
+    save: (trusted: KeySet) => void,
+  ) {
+    this.#trusted = trusted;
+    this.#fetchKeySets = fetchKeySets;
+    this.#save = save;
+  }
+
+  /** Takes over newer key sets that follow from the trusted one. A broken chain is noted and changes nothing. */
+  async follow(offered: readonly KeySet[]): Promise<void> {
+    try {
+      const newest = await walkKeySets(this.#trusted, offered);
+      if (newest.version === this.#trusted.version) return;
+      this.#save(newest);
+      this.#trusted = newest;
+      log(`key set ${newest.version} is trusted now`);
+    } catch (error) {
+      log(`new command keys were refused: ${reasonOf(error)}`);
+    }
+  }
+
+  /** The payload of a signed message; throws when no trusted key signed it. An unknown key is asked for once. */
+  async verify(jws: string): Promise<DownwardPayload> {
+    const { kid } = decodeProtectedHeader(jws);
+    if (!this.#trusted.keys.some((key) => key.kid === kid)) await this.follow(await this.#fetchKeySets());
+    return verifyPayload(jws, this.#trusted.keys);
+  }
+}

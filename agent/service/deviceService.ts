@@ -1,0 +1,368 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import * as z from 'zod';
+import {
+  type DownwardPayload,
+  downwardMessage,
+  type PresenceMessageContent,
+  type Tickets,
+} from '../../contracts/device.ts';
+import { commandHash } from '../../evidence/commandSignature.ts';
+import type { CrashPoint } from '../crashPoint.ts';
+import type { Journal } from '../journal/journal.ts';
+import { type DeviceIdentity, Reporter } from '../journal/report.ts';
+import { log, reasonOf } from '../log.ts';
+import { hostAddresses, hostFacts } from '../platform/linux/hostFacts.ts';
+import type { ProcessSettings } from '../session/messages.ts';
+import { endProcesses } from '../session/processTree.ts';
+import type { Channel, Delivery } from '../transport/channel.ts';
+import { SpoolDelivery } from '../transport/spoolDelivery.ts';
+import { agentVersion } from '../version.ts';
+import type { CommandTrust } from './commandTrust.ts';
+import { endedWithoutRun, lostCommand } from './endings.ts';
+import { aliveEveryMs, LiveSession, type SessionSurroundings } from './liveSession.ts';
+
+type Payload<Kind extends DownwardPayload['kind']> = Extract<DownwardPayload, { kind: Kind }>;
+
+/** How long a command may wait for its start when its sender set no limit; and the most that is believed. Seconds. */
+const usualStartWithin = 120;
+const longestStartWithin = 600;
+/** What is journalled guards against repeats, so a broker that is slow to confirm holds nobody up for longer. */
+const completePatienceMs = 1_000;
+const probeEveryMs = 30_000;
+const rememberClosedMs = 7 * 24 * 3_600_000;
+/** The longest idle time that a tenant can set is 8 hours: by then the backend has ended a session that it never spoke of again. */
+const abandonedAfterMs = 9 * 3_600_000;
+const stopPatienceMs = 2_000;
+const drainPatienceMs = 900;
+
+export interface DeviceServiceParts {
+  readonly identity: DeviceIdentity;
+  readonly journal: Journal;
+  readonly channel: Channel;
+  readonly trust: CommandTrust;
+  readonly crashPoint: CrashPoint;
+  readonly processSettings: ProcessSettings;
+}
+
+/** The agent's service: takes what comes down the queue, keeps the sessions, and reports. */
+export class DeviceService {
+  readonly #parts: DeviceServiceParts;
+  readonly #surroundings: SessionSurroundings;
+  readonly #delivery: SpoolDelivery;
+  readonly #sessions = new Map<string, LiveSession>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #heartbeat: NodeJS.Timeout | undefined;
+  #saidHello = false;
+  #isStopping = false;
+
+  constructor(parts: DeviceServiceParts) {
+    this.#parts = parts;
+    const { journal, channel, crashPoint, identity, processSettings } = parts;
+    this.#delivery = new SpoolDelivery(journal, channel, crashPoint);
+    const reporter = new Reporter(journal, identity, (sessionId) => this.#delivery.wake(sessionId));
+    this.#surroundings = { journal, reporter, crashPoint, processSettings, host: hostFacts() };
+  }
+
+  /** Cleans up after an earlier run, takes up its sessions, and begins to receive. */
+  async start(): Promise<void> {
+    const { journal, channel } = this.#parts;
+    journal.beginRun(randomUUID(), new Date().toISOString());
+    journal.forget(new Date(Date.now() - rememberClosedMs).toISOString());
+    await this.#recover();
+    channel.onConnected(() => void this.#greet());
+    channel.start((delivery) => this.#receive(delivery));
+    this.#timers.push(
+      setInterval(() => this.#sayAlive(), aliveEveryMs),
+      setInterval(() => {
+        if (this.#sessions.size > 0) void channel.probe();
+      }, probeEveryMs),
+      setInterval(() => this.#closeAbandoned(), 60_000),
+    );
+  }
+
+  /** Ends what runs and says so, within about three seconds. Open sessions stay open at the backend. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#heartbeat);
+    const reason = {
+      code: 'AGENT_STOPPED',
+      message: 'The agent was stopped on the device, and the command with it.',
+    };
+    await Promise.all([...this.#sessions.values()].map((session) => session.suspend(reason, stopPatienceMs)));
+    await this.#delivery.drain(drainPatienceMs);
+    this.#delivery.close();
+    await Promise.race([this.#parts.channel.close(), pause(1_000, undefined, { ref: false })]);
+    this.#parts.journal.close();
+  }
+
+  // ---- after a crash
+
+  async #recover(): Promise<void> {
+    const { journal } = this.#parts;
+    const sessions = journal.openSessions();
+    await Promise.all(sessions.map(({ worker }) => (worker === null ? true : endProcesses(worker, 0))));
+    await Promise.all(
+      journal.openCommands().map(async ({ commandId, sessionId, executor, state }) => {
+        if (state === 'received') return;
+        const processesGone = executor === null || (await endProcesses(executor, 0));
+        const error = {
+          code: 'AGENT_RESTARTED',
+          message:
+            'The agent was interrupted while the command ran. What was left of it was ended; its outcome is unknown.',
+        };
+        this.#surroundings.reporter.report(
+          sessionId,
+          { kind: 'command.ended', body: lostCommand(commandId, error, processesGone) },
+          () => journal.markEnded(commandId, 'Lost'),
+        );
+      }),
+    );
+    for (const { sessionId, epoch, directory, state } of sessions) {
+      const session = new LiveSession(this.#surroundings, {
+        sessionId,
+        epoch,
+        directory,
+        isOpen: state === 'open',
+      });
+      this.#sessions.set(sessionId, session);
+      session.start();
+      for (const { commandId } of journal.openCommands(sessionId)) session.execute(commandId);
+    }
+  }
+
+  // ---- presence
+
+  async #greet(): Promise<void> {
+    if (this.#saidHello) {
+      this.#scheduleHeartbeat();
+      return;
+    }
+    const { hostName, osVersion } = this.#surroundings.host;
+    this.#saidHello = await this.#say(null, {
+      kind: 'device.hello',
+      body: {
+        agentVersion,
+        platform: 'linux',
+        hostName,
+        osVersion,
+        openSessions: this.#openSessions(),
+        addresses: hostAddresses(),
+      },
+    });
+    this.#scheduleHeartbeat();
+  }
+
+  #scheduleHeartbeat(): void {
+    clearTimeout(this.#heartbeat);
+    if (this.#isStopping) return;
+    this.#heartbeat = setTimeout(async () => {
+      await this.#parts.channel.probe();
+      await this.#say(null, { kind: 'device.heartbeat', body: { openSessions: this.#openSessions() } });
+      this.#scheduleHeartbeat();
+    }, this.#parts.channel.heartbeatEvery * 1000);
+  }
+
+  #sayAlive(): void {
+    for (const { sessionId, openCommands } of this.#sessions.values()) {
+      void this.#say(sessionId, {
+        kind: 'session.alive',
+        body: { openCommands: openCommands.slice(0, 100) },
+      });
+    }
+  }
+
+  /** Presence that cannot be told now is of no use later. */
+  async #say(sessionId: string | null, content: PresenceMessageContent): Promise<boolean> {
+    if (this.#isStopping) return false;
+    try {
+      await this.#parts.channel.send('presence', this.#surroundings.reporter.presence(sessionId, content));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #openSessions(): string[] {
+    return [...this.#sessions.keys()].slice(0, 100);
+  }
+
+  // ---- receiving
+
+  async #receive(delivery: Delivery): Promise<void> {
+    if (this.#isStopping) return;
+    const message = downwardMessage.safeParse(delivery.body);
+    if (!message.success) {
+      log(`a message was dropped: ${z.prettifyError(message.error)}`);
+      await delivery.complete();
+      return;
+    }
+    const { jws, tickets } = message.data;
+    let payload: DownwardPayload;
+    try {
+      payload = await this.#parts.trust.verify(jws);
+      this.#requireForUs(payload);
+    } catch (error) {
+      log(`a message was refused: ${reasonOf(error)}`);
+      await delivery.complete();
+      return;
+    }
+    switch (payload.kind) {
+      case 'session.open':
+        return this.#open(payload, delivery);
+      case 'session.close':
+        return this.#close(payload, delivery);
+      case 'command.execute':
+        return this.#execute(payload, jws, tickets, delivery);
+      case 'command.cancel':
+        return this.#cancel(payload, delivery);
+    }
+  }
+
+  #requireForUs({ tenantId, deviceId }: DownwardPayload): void {
+    const { identity } = this.#parts;
+    if (tenantId !== identity.tenantId || deviceId !== identity.deviceId) {
+      throw new Error('it is signed for another device');
+    }
+  }
+
+  async #open({ sessionId, epoch, body }: Payload<'session.open'>, delivery: Delivery): Promise<void> {
+    const { journal } = this.#parts;
+    const now = new Date().toISOString();
+    if (journal.session(sessionId) !== undefined) {
+      // Answered before, or about to be.
+      await delivery.complete();
+      return;
+    }
+    const newest = journal.newestEpoch;
+    if (epoch <= newest) {
+      this.#surroundings.reporter.report(
+        sessionId,
+        {
+          kind: 'session.refused',
+          body: {
+            code: 'STALE_EPOCH',
+            message: `The device has seen a newer session (epoch ${newest}, this one has ${epoch}).`,
+          },
+        },
+        () => {
+          journal.acceptSession(sessionId, epoch, '/', now);
+          journal.setSessionState(sessionId, 'closed');
+        },
+      );
+      await delivery.complete();
+      return;
+    }
+    const directory = body.directory ?? '/';
+    const older = [...this.#sessions.values()];
+    journal.acceptSession(sessionId, epoch, directory, now);
+    const session = new LiveSession(this.#surroundings, { sessionId, epoch, directory, isOpen: false });
+    this.#sessions.set(sessionId, session);
+    await complete(delivery);
+    void this.#supersede(older).then(() => session.start());
+  }
+
+  async #supersede(older: readonly LiveSession[]): Promise<void> {
+    const reason = { code: 'SESSION_SUPERSEDED', message: 'A newer session was opened on this device.' };
+    await Promise.all(
+      older.map(async (session) => {
+        this.#sessions.delete(session.sessionId);
+        await session.close(reason);
+      }),
+    );
+  }
+
+  async #close({ sessionId, epoch }: Payload<'session.close'>, delivery: Delivery): Promise<void> {
+    const session = this.#sessions.get(sessionId);
+    if (session?.epoch === epoch) {
+      this.#sessions.delete(sessionId);
+      // Not awaited before completing: should the service die now, the message comes again.
+      await session.close(null);
+    }
+    await delivery.complete();
+  }
+
+  async #execute(
+    { sessionId, epoch, commandId, body }: Payload<'command.execute'>,
+    jws: string,
+    tickets: Tickets,
+    delivery: Delivery,
+  ): Promise<void> {
+    const { journal, crashPoint } = this.#parts;
+    const session = this.#sessions.get(sessionId);
+    if (session?.epoch !== epoch) {
+      log(`command ${commandId} was ignored: session ${sessionId} is not open here with epoch ${epoch}`);
+      await delivery.complete();
+      return;
+    }
+    const now = Date.now();
+    const startWithin = Math.min(delivery.timeToLive ?? usualStartWithin, longestStartWithin);
+    const isNew = journal.receiveCommand(
+      {
+        commandId,
+        sessionId,
+        epoch,
+        commandHash: commandHash(jws),
+        receivedAt: new Date(now).toISOString(),
+        startUntil: new Date(now + startWithin * 1000).toISOString(),
+      },
+      'received',
+      { body, tickets },
+    );
+    if (!isNew) {
+      if (journal.command(commandId)?.state === 'cancelled-before') {
+        this.#surroundings.reporter.report(
+          sessionId,
+          { kind: 'command.ended', body: endedWithoutRun(commandId, 'Cancelled', true, null) },
+          () => journal.markEnded(commandId, 'Cancelled'),
+        );
+      }
+      await delivery.complete();
+      return;
+    }
+    crashPoint('after-journal-before-complete');
+    await complete(delivery);
+    crashPoint('after-journal-before-spawn');
+    journal.touchSession(sessionId, new Date().toISOString());
+    session.execute(commandId);
+  }
+
+  async #cancel(
+    { sessionId, epoch, commandId }: Payload<'command.cancel'>,
+    delivery: Delivery,
+  ): Promise<void> {
+    const { journal } = this.#parts;
+    const session = this.#sessions.get(sessionId);
+    if (session?.epoch === epoch) {
+      const now = new Date().toISOString();
+      const isUnseen = journal.receiveCommand(
+        { commandId, sessionId, epoch, commandHash: '', receivedAt: now, startUntil: now },
+        'cancelled-before',
+        null,
+      );
+      if (!isUnseen) session.cancel(commandId);
+    }
+    await delivery.complete();
+  }
+
+  /** Ends sessions that the backend must have ended while this device could not hear it. */
+  #closeAbandoned(): void {
+    const before = new Date(Date.now() - abandonedAfterMs).toISOString();
+    for (const session of this.#sessions.values()) {
+      const { touchedAt } = this.#parts.journal.session(session.sessionId) ?? {};
+      if (touchedAt === undefined || touchedAt > before || session.openCommands.length > 0) continue;
+      log(`session ${session.sessionId} was not spoken of for hours and is closed`);
+      this.#sessions.delete(session.sessionId);
+      void session.close(null);
+    }
+  }
+}
+
+const complete = (delivery: Delivery): Promise<unknown> => {
+  const patience = new AbortController();
+  return Promise.race([
+    delivery.complete(),
+    pause(completePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined),
+  ]).finally(() => patience.abort());
+};

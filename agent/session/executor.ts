@@ -1,0 +1,106 @@
+import { appendFileSync } from 'node:fs';
+import { CommandFailure } from '../commands/command.ts';
+import { commandNamed } from '../commands/index.ts';
+import { trustAuthorities } from '../settings/authorities.ts';
+import type { FromExecutor, ToExecutor } from './messages.ts';
+import { identify } from './processTree.ts';
+
+const send = (message: FromExecutor): Promise<void> =>
+  new Promise((resolve) => {
+    process.send?.(message, undefined, {}, () => resolve());
+  });
+
+/**
+ * Runs exactly one command and exits: rows go to stdout as JSON lines, the end is told to the worker. Meant to be started ahead
+ * of time, so that a command does not wait for the start of a process.
+ */
+export const runExecutor = async (): Promise<void> => {
+  // Without its worker nobody would hear the result or keep the time limit.
+  process.once('disconnect', () => process.exit(1));
+  const order = await new Promise<ToExecutor>((resolve) => {
+    process.once('message', (message) => resolve(message as ToExecutor));
+    void send({ type: 'ready' });
+  });
+  if (order.witness !== null) {
+    const { pid, startTime } = identify(process.pid, null) ?? { pid: process.pid, startTime: '?' };
+    appendFileSync(order.witness, `${order.commandId} ${pid} ${startTime}\n`);
+  }
+  await send(await finish(order));
+  process.exit(0);
+};
+
+const finish = async (order: ToExecutor): Promise<FromExecutor> => {
+  try {
+    if (order.caFile !== null) trustAuthorities(order.caFile);
+    const { directory = null, files = [] } = await runCommand(order);
+    return { type: 'finished', error: null, directory, files };
+  } catch (error) {
+    if (error instanceof CommandFailure) {
+      const { code, message } = error;
+      return { type: 'finished', error: { code, message }, directory: null, files: [] };
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    return {
+      type: 'finished',
+      error: { code: 'COMMAND_FAULT', message: `The command failed in an unexpected way: ${message}` },
+      directory: null,
+      files: [],
+    };
+  }
+};
+
+const runCommand = async ({ body, commandId, directory, tickets }: ToExecutor) => {
+  const command = commandNamed(body.name);
+  if (command === undefined) {
+    throw new CommandFailure('NOT_SUPPORTED', `This agent has no command ${body.name}. Update the agent.`);
+  }
+  const { collected } = body.blobs;
+  const rows = command.run({
+    commandId,
+    directory,
+    parameters: body.parameters,
+    flags: new Set(body.flags.map((flag) => flag.replace(/^-+/, ''))),
+    limits: body.limits,
+    collected:
+      collected === null || tickets.collected === undefined
+        ? null
+        : { url: collected, ticket: tickets.collected },
+  });
+  const lines = new LineWriter();
+  try {
+    for (;;) {
+      const next = await rows.next();
+      if (next.done === true) return next.value;
+      await lines.write(JSON.stringify(next.value));
+    }
+  } finally {
+    await lines.flush();
+  }
+};
+
+/** Joins rows to larger writes; a row that waits for the next one is not held back longer than `holdMs`. */
+class LineWriter {
+  static readonly #chunk = 64 * 1024;
+  static readonly #holdMs = 100;
+  #pending: string[] = [];
+  #size = 0;
+  #since = performance.now();
+
+  async write(line: string): Promise<void> {
+    this.#pending.push(line, '\n');
+    this.#size += line.length + 1;
+    if (this.#size >= LineWriter.#chunk || performance.now() - this.#since > LineWriter.#holdMs)
+      await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    this.#since = performance.now();
+    if (this.#size === 0) return;
+    const text = this.#pending.join('');
+    this.#pending = [];
+    this.#size = 0;
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}

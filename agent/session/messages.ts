@@ -1,0 +1,61 @@
+import type { ExecuteBody, Tickets } from '../../contracts/device.ts';
+import type { EndedBody, OutputPart } from '../../domain/session/deviceMessage.ts';
+import type { ProcessIdentity } from './processTree.ts';
+
+/** What every child process is told first. */
+export interface ProcessSettings {
+  /** PEM file of further authorities to trust. */
+  readonly caFile: string | null;
+  /** For tests: where executors note that they run. */
+  readonly witness: string | null;
+}
+
+// ---- service → worker
+
+export interface RunCommand {
+  readonly type: 'run';
+  readonly commandId: string;
+  readonly marker: string;
+  readonly directory: string;
+  readonly body: ExecuteBody;
+  readonly tickets: Tickets;
+}
+
+export type ToWorker =
+  | ({ readonly type: 'settings' } & ProcessSettings)
+  | RunCommand
+  | { readonly type: 'cancel'; readonly commandId: string };
+
+// ---- worker → service
+
+/** How a command ended, without what only the service knows. */
+export type WorkerEnd = Omit<EndedBody, 'started'> & {
+  /** Device time of the start, UTC ISO 8601; null when `started` was sent before. */
+  readonly startedAt: string | null;
+};
+
+export type FromWorker =
+  /** An executor waits for a command. */
+  | { readonly type: 'executor'; readonly executor: ProcessIdentity }
+  /** An executor died before it was given a command. */
+  | { readonly type: 'executor-gone'; readonly marker: string }
+  | { readonly type: 'started'; readonly commandId: string; readonly startedAt: string }
+  | { readonly type: 'output'; readonly commandId: string; readonly parts: readonly OutputPart[] }
+  | { readonly type: 'ended'; readonly end: WorkerEnd };
+
+// ---- worker → executor
+
+export type ToExecutor = { readonly type: 'execute' } & ProcessSettings & Omit<RunCommand, 'type' | 'marker'>;
+
+// ---- executor → worker
+
+export type CollectedByExecutor = EndedBody['files'][number];
+
+export type FromExecutor =
+  | { readonly type: 'ready' }
+  | {
+      readonly type: 'finished';
+      readonly error: { readonly code: string; readonly message: string } | null;
+      readonly directory: string | null;
+      readonly files: readonly CollectedByExecutor[];
+    };

@@ -1,0 +1,197 @@
+import type { ChildProcess } from 'node:child_process';
+import type { OutputPart } from '../../domain/session/deviceMessage.ts';
+import { CommandOutput, type OutputStore } from './commandOutput.ts';
+import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
+import { endProcesses, type ProcessIdentity, processesOf } from './processTree.ts';
+
+/** A command that ends within this is reported as one message. */
+const quickMs = 100;
+const batchMs = 500;
+const slowestBatchMs = 5_000;
+const inlineBatch = 8 * 1024;
+/** The executor is not read while this much waits to be stored. */
+const mostPending = 4 * 1024 * 1024;
+const termGraceMs = 500;
+/** Message of an end may hold this many parts. */
+const partsInEnd = 40;
+
+type Stop = 'Cancelled' | 'TimedOut' | 'Failed';
+type Finished = Extract<FromExecutor, { type: 'finished' }>;
+
+/** One command from its start to the proof that nothing of it is left. */
+export class RunningCommand {
+  readonly #order: RunCommand;
+  readonly #child: ChildProcess;
+  readonly #executor: ProcessIdentity;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #output: CommandOutput;
+  readonly #startedAt = new Date().toISOString();
+  readonly #start = performance.now();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #batch: NodeJS.Timeout | undefined;
+  #isStartTold = false;
+  #finished: Finished | undefined;
+  #stop: { readonly state: Stop; readonly error: { code: string; message: string } | null } | undefined;
+  #cancelReached = false;
+  #stopping: Promise<boolean> | undefined;
+  #storing: Promise<void> = Promise.resolve();
+  #exited = false;
+  /** Resolves when the end was told. */
+  readonly done: Promise<void>;
+
+  constructor(
+    order: RunCommand,
+    child: ChildProcess,
+    executor: ProcessIdentity,
+    openStore: (url: string, ticket: string) => Promise<OutputStore>,
+    tell: (message: FromWorker) => void,
+  ) {
+    this.#order = order;
+    this.#child = child;
+    this.#executor = executor;
+    this.#tell = tell;
+    this.#output = new CommandOutput(async () => {
+      const { output } = order.tickets;
+      if (output === undefined) {
+        throw new Error('The output is too long for a message, and no place to store it was given.');
+      }
+      return openStore(order.body.blobs.output, output);
+    });
+    this.#timers.push(
+      setTimeout(() => this.#tellStart(), quickMs),
+      setTimeout(() => this.#end('TimedOut', null), Math.min(order.body.timeLimit * 1000, 2 ** 31 - 1)),
+    );
+    this.done = this.#follow();
+  }
+
+  cancel(): void {
+    if (this.#exited) return;
+    this.#cancelReached = true;
+    this.#end('Cancelled', null);
+  }
+
+  /** Remembers what the executor says about its end; how it ends is seen by its exit. */
+  heard(message: FromExecutor): void {
+    if (message.type === 'finished') this.#finished = message;
+  }
+
+  #tellStart(): void {
+    if (this.#isStartTold) return;
+    this.#isStartTold = true;
+    this.#tell({ type: 'started', commandId: this.#order.commandId, startedAt: this.#startedAt });
+    if (this.#output.pending > 0) this.#scheduleBatch();
+  }
+
+  #end(state: Stop, error: { code: string; message: string } | null): void {
+    if (this.#stop !== undefined || this.#exited) return;
+    this.#stop = { state, error };
+    this.#stopping = endProcesses(this.#executor, termGraceMs);
+  }
+
+  async #follow(): Promise<void> {
+    const exit = new Promise<void>((resolve) => {
+      this.#child.once('exit', () => resolve());
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) resolve();
+    });
+    const { stdout } = this.#child;
+    stdout?.on('data', (bytes: Buffer) => {
+      this.#output.add(bytes);
+      if (this.#output.pending >= mostPending) stdout.pause();
+      this.#scheduleBatch();
+    });
+    const read = new Promise<void>((resolve) => {
+      if (stdout === null) return resolve();
+      stdout.once('close', () => resolve());
+    });
+    await exit;
+    this.#exited = true;
+    const duration = (performance.now() - this.#start) / 1000;
+    for (const timer of this.#timers) clearTimeout(timer);
+    const processesGone = await this.#proveEnd();
+    stdout?.resume();
+    // Whoever held the other end of the pipe is gone now, unless it outlived SIGKILL.
+    if (processesGone) await read;
+    await this.#tellEnd(duration, processesGone);
+  }
+
+  async #proveEnd(): Promise<boolean> {
+    if (this.#stopping !== undefined) return this.#stopping;
+    if (this.#finished === undefined) return endProcesses(this.#executor, 0);
+    // It ended by itself: nothing may outlive it.
+    return processesOf(this.#executor).length === 0 || endProcesses(this.#executor, termGraceMs);
+  }
+
+  async #tellEnd(duration: number, processesGone: boolean): Promise<void> {
+    clearTimeout(this.#batch);
+    this.#batch = undefined;
+    await this.#storing;
+    let parts: readonly OutputPart[] = await this.#output.take(true);
+    const { fault } = this.#output;
+    if (fault !== undefined) this.#stop ??= storeFailure(fault);
+    for (; parts.length > partsInEnd; parts = parts.slice(partsInEnd)) {
+      this.#tellStart();
+      this.#tell({ type: 'output', commandId: this.#order.commandId, parts: parts.slice(0, partsInEnd) });
+    }
+    const finished = this.#finished;
+    const lost = finished === undefined && this.#stop === undefined;
+    this.#tell({
+      type: 'ended',
+      end: {
+        commandId: this.#order.commandId,
+        state: this.#stop?.state ?? (lost ? 'Lost' : finished?.error == null ? 'Completed' : 'Failed'),
+        startedAt: this.#isStartTold ? null : this.#startedAt,
+        output: parts,
+        cancelReached: this.#cancelReached,
+        exitCode: null,
+        duration: Math.round(duration * 1000) / 1000,
+        error: this.#errorOf(lost),
+        directory: this.#stop === undefined ? (finished?.directory ?? null) : null,
+        processesGone,
+        files: finished?.files ?? [],
+      },
+    });
+  }
+
+  #errorOf(lost: boolean): { code: string; message: string } | null {
+    if (lost) {
+      const { exitCode, signalCode } = this.#child;
+      return {
+        code: 'EXECUTOR_DIED',
+        message: `The process that ran the command was ended from outside (${signalCode ?? `exit code ${exitCode}`}). The outcome of the command is unknown.`,
+      };
+    }
+    return this.#stop === undefined ? (this.#finished?.error ?? null) : this.#stop.error;
+  }
+
+  #scheduleBatch(): void {
+    if (!this.#isStartTold || this.#exited) return;
+    const isFull = this.#output.pending >= (this.#output.parts === 0 ? inlineBatch : mostPending);
+    if (isFull) {
+      this.#store();
+      return;
+    }
+    // A long command would otherwise fill the history of its session with tiny parts.
+    const wait = Math.min(slowestBatchMs, batchMs * (1 + this.#output.parts / 20));
+    this.#batch ??= setTimeout(() => this.#store(), wait);
+  }
+
+  #store(): void {
+    clearTimeout(this.#batch);
+    this.#batch = undefined;
+    this.#storing = this.#storing.then(async () => {
+      if (this.#exited) return;
+      const parts = await this.#output.take(false);
+      if (parts.length > 0) {
+        this.#tell({ type: 'output', commandId: this.#order.commandId, parts });
+      }
+      const { fault } = this.#output;
+      if (fault !== undefined) this.#end('Failed', storeFailure(fault).error);
+      this.#child.stdout?.resume();
+    });
+  }
+}
+
+const storeFailure = ({ message }: Error): { state: Stop; error: { code: string; message: string } } => ({
+  state: 'Failed',
+  error: { code: 'OUTPUT_NOT_STORED', message },
+});

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { trustAuthorities } from '../settings/authorities.ts';
+import type {
+  FromExecutor,
+  FromWorker,
+  ProcessSettings,
+  RunCommand,
+  ToExecutor,
+  ToWorker,
+} from './messages.ts';
+import { endProcesses, identify, markerVariable, type ProcessIdentity } from './processTree.ts';
+import { programArguments } from './programArguments.ts';
+import { RunningCommand } from './runningCommand.ts';
+
+interface Waiting {
+  readonly child: ChildProcess;
+  readonly executor: ProcessIdentity;
+}
+
+/** Before the first failed start is repeated. */
+const respawnMs = 500;
+
+/**
+ * The process of one live session: keeps an executor ready, hands each command to one of its own, and keeps time limits. Ends
+ * with everything it started when the service is gone.
+ */
+export const runWorker = (): void => {
+  const waiting = new Map<string, Waiting>();
+  const running = new Map<string, RunningCommand>();
+  const starting = new Set<string>();
+  const all = new Map<string, ProcessIdentity>();
+  let settings: ProcessSettings = { caFile: null, witness: null };
+  let isEnding = false;
+
+  const tell = (message: FromWorker): void => {
+    process.send?.(message, undefined, {}, () => undefined);
+  };
+
+  const startExecutor = (): void => {
+    if (isEnding) return;
+    const marker = randomBytes(16).toString('hex');
+    const child = spawn(process.execPath, [...programArguments(), 'executor'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: {
+        PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+        LANG: process.env['LANG'] ?? 'C.UTF-8',
+        [markerVariable]: marker,
+      },
+    });
+    const executor = child.pid === undefined ? undefined : identify(child.pid, marker);
+    if (executor === undefined) {
+      setTimeout(startExecutor, respawnMs);
+      return;
+    }
+    all.set(marker, executor);
+    starting.add(marker);
+    child.on('error', () => undefined);
+    child.once('message', (message: FromExecutor) => {
+      if (message.type !== 'ready') return;
+      starting.delete(marker);
+      waiting.set(marker, { child, executor });
+      tell({ type: 'executor', executor });
+    });
+    child.once('exit', () => {
+      all.delete(marker);
+      starting.delete(marker);
+      if (waiting.delete(marker)) tell({ type: 'executor-gone', marker });
+      setTimeout(ensureWaiting, respawnMs);
+    });
+  };
+  const ensureWaiting = (): void => {
+    if (waiting.size === 0 && starting.size === 0) startExecutor();
+  };
+
+  const openStore = async (url: string, ticket: string) => {
+    const { AppendUpload } = await import('../transport/appendUpload.ts');
+    return new AppendUpload(url, ticket);
+  };
+
+  const run = (order: RunCommand): void => {
+    const ready = waiting.get(order.marker);
+    if (ready === undefined) {
+      tell({ type: 'ended', end: neverRan(order.commandId) });
+      return;
+    }
+    waiting.delete(order.marker);
+    const { type: _, marker: __, ...rest } = order;
+    const command = new RunningCommand(order, ready.child, ready.executor, openStore, tell);
+    ready.child.on('message', (message: FromExecutor) => command.heard(message));
+    ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
+    running.set(order.commandId, command);
+    void command.done.finally(() => running.delete(order.commandId));
+    startExecutor();
+  };
+
+  process.on('message', (message: ToWorker) => {
+    switch (message.type) {
+      case 'settings':
+        settings = { caFile: message.caFile, witness: message.witness };
+        if (settings.caFile !== null) trustAuthorities(settings.caFile);
+        startExecutor();
+        break;
+      case 'run':
+        run(message);
+        break;
+      case 'cancel':
+        running.get(message.commandId)?.cancel();
+        break;
+    }
+  });
+  process.once('disconnect', () => {
+    isEnding = true;
+    void Promise.all([...all.values()].map((executor) => endProcesses(executor, 0))).finally(() =>
+      process.exit(0),
+    );
+  });
+};
+
+/** The executor died between the last word about it and this command: it is certain that nothing ran. */
+const neverRan = (commandId: string): Extract<FromWorker, { type: 'ended' }>['end'] => ({
+  commandId,
+  state: 'Failed',
+  startedAt: null,
+  output: [],
+  cancelReached: false,
+  exitCode: null,
+  duration: 0,
+  error: {
+    code: 'EXECUTOR_DIED',
+    message:
+      'The process that was to run the command died before it got it. The command did not run. Try again.',
+  },
+  directory: null,
+  processesGone: null,
+  files: [],
+});

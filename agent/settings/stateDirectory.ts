@@ -1,0 +1,64 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+export const defaultStateDirectory = '/var/lib/live-response';
+
+/** Makes the folder when it is missing; nobody but the agent's user may look into it. */
+export const prepareStateDirectory = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+  } catch (error) {
+    throw new Error(
+      `The state directory ${path} cannot be used: ${(error as Error).message}. Run as root or choose another one with --state.`,
+    );
+  }
+};
+
+/** Undefined when there is no such file. */
+export const readStateFile = (stateDirectory: string, name: string): unknown => {
+  const path = join(stateDirectory, name);
+  let content: string;
+  try {
+    content = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw new Error(
+      `${path} is damaged: it is not JSON. Restore it, or remove the state directory and enrol again.`,
+    );
+  }
+};
+
+/** Replaces a file as a whole; it is on disk, under its name, when this returns. */
+export const writeStateFile = (stateDirectory: string, name: string, value: unknown): void => {
+  const path = join(stateDirectory, name);
+  const draft = `${path}.new`;
+  const descriptor = openSync(draft, 'w', 0o600);
+  try {
+    writeSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(draft, path);
+  const folder = openSync(stateDirectory, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+};
