@@ -59,9 +59,15 @@ export async function listenForNamespace(
 
 function listening(server: TlsServer, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const refuse = (error: Error) =>
+      reject(
+        new Error(
+          `The namespace cannot listen on ${loopback}:${port} (${error.message}). Choose another port, or 0.`,
+        ),
+      );
+    server.once('error', refuse);
     server.listen(port, loopback, () => {
-      server.off('error', reject);
+      server.off('error', refuse);
       resolve();
     });
   });

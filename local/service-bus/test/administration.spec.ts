@@ -110,7 +110,6 @@ describe('administration', () => {
   it('stores authorization rules', async () => {
     const rule = {
       claimType: 'SharedAccessKey',
-      claimValue: 'None',
       keyName: 'reader',
       primaryKey: 'key-1',
       secondaryKey: 'key-2',

@@ -93,9 +93,7 @@ describe('SAS tokens', () => {
   it('may be signed by a rule of the queue, which opens nothing beside it', async () => {
     const rule = { keyName: 'own', primaryKey: 'own-key', secondaryKey: 'other-key' };
     await broker.admin().createQueue('guarded', {
-      authorizationRules: [
-        { ...rule, claimType: 'SharedAccessKey', claimValue: 'None', accessRights: ['Listen'] },
-      ],
+      authorizationRules: [{ ...rule, claimType: 'SharedAccessKey', accessRights: ['Listen'] }],
     });
     for (const key of ['own-key', 'other-key']) {
       const token = sasToken(`sb://${broker.host}/guarded`, { name: 'own', key });
