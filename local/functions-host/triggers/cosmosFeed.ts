@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChangeFeedIteratorResponse, ChangeFeedPullModelIterator, Container } from '@azure/cosmos';
+import type {
+  ChangeFeedIteratorResponse,
+  ChangeFeedPullModelIterator,
+  Container,
+  FeedRange,
+} from '@azure/cosmos';
 import { ChangeFeedStartFrom, CosmosClient, StatusCodes } from '@azure/cosmos';
 import { describe } from '../log.ts';
 import type { RegisteredFunction, RetryPolicy } from '../protocol.ts';
@@ -168,24 +173,31 @@ class CosmosFeed implements Listener {
   /** "From now" must hold from the start on, not from the first change: so the token of now is stored at once. */
   async #begin(lease: Lease): Promise<void> {
     if (lease.startFrom === 'now') {
-      const page = await this.#open(lease).readNext();
+      const page = await (await this.#open(lease)).readNext();
       if (page.statusCode === StatusCodes.NotModified) lease.continuation = page.continuationToken;
     }
     await this.#containers.leases.save(lease);
   }
 
-  #open(lease: Lease): ChangeFeedPullModelIterator<Item> {
+  async #open(lease: Lease): Promise<ChangeFeedPullModelIterator<Item>> {
     const { range, continuation, startFrom } = lease;
     const changeFeedStartFrom =
       continuation !== null
         ? ChangeFeedStartFrom.Continuation(continuation)
         : startFrom === 'beginning'
-          ? ChangeFeedStartFrom.Beginning(range)
-          : ChangeFeedStartFrom.Now(range);
+          ? ChangeFeedStartFrom.Beginning(await this.#feedRange(range))
+          : ChangeFeedStartFrom.Now(await this.#feedRange(range));
     return this.#containers.monitored.items.getChangeFeedIterator<Item>({
       changeFeedStartFrom,
       ...(this.#maxItems !== undefined && { maxItemCount: this.#maxItems }),
     });
+  }
+
+  /** The SDK takes only ranges of its own making; the one made here is dressed as its kind. */
+  async #feedRange(range: Lease['range']): Promise<FeedRange> {
+    const [own] = await this.#containers.monitored.getFeedRanges();
+    if (own === undefined) throw new Error(`${this.#fn.name}: the container has no feed ranges.`);
+    return Object.assign(Object.create(Object.getPrototypeOf(own) as object), range) as FeedRange;
   }
 
   #follow(lease: Lease): void {
@@ -196,9 +208,10 @@ class CosmosFeed implements Listener {
   async #read(lease: Lease): Promise<void> {
     const { signal } = this.#abort;
     let failing = false;
-    let iterator = this.#open(lease);
+    let iterator: ChangeFeedPullModelIterator<Item> | undefined;
     while (!signal.aborted) {
       try {
+        iterator ??= await this.#open(lease);
         const page = await iterator.readNext();
         if (failing) this.#context.log.info('host', `${this.#fn.name}: the change feed is read again`);
         failing = false;
@@ -216,7 +229,7 @@ class CosmosFeed implements Listener {
         }
         failing = true;
         await this.#pause(RETRY_AFTER_ERROR_MS);
-        iterator = this.#open(lease); // what was read and not checkpointed comes again
+        iterator = undefined; // what was read and not checkpointed comes again
       }
     }
   }
