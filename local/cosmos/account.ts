@@ -1,5 +1,6 @@
 import { type Counters, createCounters } from './counters.ts';
 import { createFaults, type Faults } from './faults.ts';
+import { accessOf } from './http/operations.ts';
 import { type Catalogue, openCatalogue } from './store/catalogue.ts';
 import { type Database, openDatabase, type Synchronous } from './store/database.ts';
 import { type Items, openItems } from './store/items.ts';
@@ -37,7 +38,7 @@ export function openAccount(dataDir: string, partitions: number, synchronous: Sy
     catalogue,
     items,
     counters: createCounters(),
-    faults: createFaults(),
+    faults: createFaults(new Set(Object.keys(accessOf))),
     async close() {
       clearInterval(timer);
       await queue.idle();

@@ -10,6 +10,8 @@ interface Fault {
   readonly delayMs: number;
   /** Cuts the connection: before the work, or after it so that the outcome stays unknown to the client. */
   readonly cut: 'before' | 'after' | undefined;
+  /** A replica answers that lacks the last write. Weak point reads only; others never meet it. */
+  readonly stale: boolean;
   readonly status: number | undefined;
   readonly substatus: number | undefined;
   readonly retryAfterMs: number | undefined;
@@ -20,21 +22,28 @@ export interface Faults {
   set(faults: Json): void;
   /** Takes one use of the first fault for this kind. Throws the status it asks for. */
   meet(kind: string): Promise<'before' | 'after' | undefined>;
+  /** Whether a point read that may be stale is to be. Takes one use. */
+  meetStale(): boolean;
 }
 
-const known = new Set(['kind', 'times', 'delayMs', 'cut', 'status', 'substatus', 'retryAfterMs']);
+const known = new Set(['kind', 'times', 'delayMs', 'cut', 'stale', 'status', 'substatus', 'retryAfterMs']);
 
-export function createFaults(): Faults {
+/** `kinds` = the kinds of request there are; a misspelt one would never be met. */
+export function createFaults(kinds: ReadonlySet<string>): Faults {
   let faults: Fault[] = [];
+  const take = (kind: string, stale: boolean) => {
+    const fault = faults.find((one) => one.times > 0 && one.kind === kind && one.stale === stale);
+    if (fault !== undefined) fault.times -= 1;
+    return fault;
+  };
   return {
     set(given) {
       if (!Array.isArray(given)) throw badRequest('Faults are a list of { kind, times, … }.');
-      faults = given.map(readFault);
+      faults = given.map((fault) => readFault(fault, kinds));
     },
     async meet(kind) {
-      const fault = faults.find((one) => one.times > 0 && one.kind === kind);
+      const fault = take(kind, false);
       if (fault === undefined) return undefined;
-      fault.times -= 1;
       if (fault.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
       if (fault.status !== undefined) {
         const retry: Record<string, string> =
@@ -49,6 +58,7 @@ export function createFaults(): Faults {
       }
       return fault.cut;
     },
+    meetStale: () => take('readItem', true) !== undefined,
   };
 }
 
@@ -61,8 +71,11 @@ function readFault(given: Json): Fault {
   const { cut } = given;
   if (cut !== undefined && cut !== 'before' && cut !== 'after')
     throw badRequest("cut is 'before' or 'after'.");
+  const stale = given.stale === true;
+  if (stale && given.kind !== 'readItem') throw badRequest('Only readItem can be stale.');
   return {
     kind: given.kind,
+    stale,
     times: number('times') ?? 1,
     delayMs: number('delayMs') ?? 0,
     cut,

@@ -8,7 +8,7 @@ import { runBatch } from '../store/batch.ts';
 import type { Container } from '../store/catalogue.ts';
 import { readChangeFeed, readFeedStart } from '../store/changeFeed.ts';
 import { maxItemSize } from '../store/itemRules.ts';
-import type { Conditions, WriteResult } from '../store/items.ts';
+import type { Conditions, StoredItem, WriteResult } from '../store/items.ts';
 import { readQueryRequest, runQuery } from '../store/query.ts';
 import { planQuery } from '../store/queryPlan.ts';
 import { rangeScope, type Scope } from '../store/scope.ts';
@@ -56,7 +56,7 @@ async function answerInContainer(
       const result = await queue.run(() =>
         items.create(container, queue.nextLsn(container), pk, document, when),
       );
-      return writeAnswer('create', result);
+      return writeAnswer(request, 'create', result);
     }
     case 'upsertItem': {
       const pk = requiredKey(request);
@@ -64,7 +64,7 @@ async function answerInContainer(
       const result = await queue.run(() =>
         items.upsert(container, queue.nextLsn(container), pk, document, when),
       );
-      return writeAnswer(result.status === 200 ? 'replace' : 'create', result);
+      return writeAnswer(request, result.status === 200 ? 'replace' : 'create', result);
     }
     case 'replaceItem': {
       const pk = requiredKey(request);
@@ -72,15 +72,17 @@ async function answerInContainer(
       const result = await queue.run(() =>
         items.replace(container, queue.nextLsn(container), pk, item, document, when),
       );
-      return writeAnswer('replace', result);
+      return writeAnswer(request, 'replace', result);
     }
     case 'deleteItem': {
       const pk = requiredKey(request);
-      return writeAnswer('delete', await queue.run(() => items.delete(container, pk, item, when)));
+      return writeAnswer(request, 'delete', await queue.run(() => items.delete(container, pk, item, when)));
     }
     case 'readItem': {
       const strong = isStrongRead(request);
-      const found = items.find(container, requiredKey(request), item);
+      const stored = items.find(container, requiredKey(request), item);
+      if (stored === undefined) throw notFound();
+      const found = strong ? stored : asReplicaSees(account, request, stored);
       if (found === undefined) throw notFound();
       const charge = readCharge(found.body.length, strong);
       const headers = { etag: found.etag };
@@ -103,12 +105,35 @@ async function answerInContainer(
   }
 }
 
-function writeAnswer(kind: Parameters<typeof writeCharge>[0], result: WriteResult): Answer {
+/** A weak read may miss the last write, unless the session token says that the reader has seen it. */
+function asReplicaSees(
+  { items, faults }: Account,
+  request: CosmosRequest,
+  stored: StoredItem,
+): { etag: string; body: string } | undefined {
+  const previous = items.findPrevious(stored);
+  if (previous === undefined) return stored;
+  const seen = [...(header(request, 'x-ms-session-token') ?? '').matchAll(/#(\d+)/g)].map(([, lsn]) =>
+    Number(lsn),
+  );
+  if (seen.some((lsn) => lsn >= previous.lsn) || !faults.meetStale()) return stored;
+  return previous.before;
+}
+
+function wantsNoContent(request: CosmosRequest): boolean {
+  return header(request, 'prefer') === 'return=minimal';
+}
+
+function writeAnswer(
+  request: CosmosRequest,
+  kind: Parameters<typeof writeCharge>[0],
+  result: WriteResult,
+): Answer {
   return {
     status: result.status,
     charge: writeCharge(kind, result.body?.length ?? 0),
     ...(result.etag === undefined ? {} : { headers: { etag: result.etag } }),
-    ...(result.body === undefined ? {} : { body: result.body }),
+    ...(result.body === undefined || wantsNoContent(request) ? {} : { body: result.body }),
   };
 }
 
@@ -126,8 +151,9 @@ async function answerBatch(account: Account, container: Container, request: Cosm
     container,
     pk,
     jsonBody(request),
+    wantsNoContent(request),
   );
-  return { status, charge, body: JSON.stringify(results) };
+  return { status, charge, body: `[${results.join(',')}]` };
 }
 
 function answerQuery(

@@ -1,14 +1,15 @@
 import { badRequest, CosmosError, notFound, notImitated } from '../errors.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
-import { readCharge, writeCharge } from '../requestCharge.ts';
+import { readCharge, refusalCharge, writeCharge } from '../requestCharge.ts';
 import type { Container } from './catalogue.ts';
 import type { Items } from './items.ts';
 import type { WriteQueue } from './writeQueue.ts';
 
 export interface BatchAnswer {
   readonly status: 200 | 207;
-  readonly results: readonly JsonObject[];
+  /** JSON texts, one per operation. */
+  readonly results: readonly string[];
   readonly charge: number;
 }
 
@@ -35,6 +36,7 @@ export async function runBatch(
   container: Container,
   pk: string,
   operations: Json,
+  withoutContent: boolean,
 ): Promise<BatchAnswer> {
   if (!Array.isArray(operations) || operations.length === 0 || !operations.every(isJsonObject)) {
     throw badRequest('The batch is no list of operations.');
@@ -54,12 +56,23 @@ export async function runBatch(
         }
       });
     });
-    return { status: 200, results, charge: totalCharge(results) };
+    return answerOf(200, results, withoutContent);
   } catch (error) {
     if (!(error instanceof BatchFailure)) throw error;
-    const results = operations.map((_, index) => (index === error.index ? failed(error.reason) : innocent()));
-    return { status: 207, results, charge: totalCharge(results) };
+    const results = operations.map((_, index) => (index === error.index ? failed(error.reason) : innocent));
+    return answerOf(207, results, withoutContent);
   }
+}
+
+/** What one operation did. `body` is the item's JSON text. */
+interface OperationResult {
+  readonly status: number;
+  readonly charge: number;
+  readonly etag?: string | undefined;
+  readonly body?: string | undefined;
+  readonly isRead?: boolean;
+  readonly message?: string;
+  readonly substatus?: number | undefined;
 }
 
 function runOperation(
@@ -68,7 +81,7 @@ function runOperation(
   lsn: number,
   pk: string,
   operation: JsonObject,
-): JsonObject {
+): OperationResult {
   const when = { ifMatch: text(operation.ifMatch), ifNoneMatch: text(operation.ifNoneMatch) };
   const document = operation.resourceBody;
   const withDocument = (): JsonObject => {
@@ -91,12 +104,8 @@ function runOperation(
     case 'Read': {
       const found = items.find(container, pk, id());
       if (found === undefined) throw notFound();
-      return {
-        statusCode: 200,
-        eTag: found.etag,
-        requestCharge: readCharge(found.body.length, true),
-        resourceBody: JSON.parse(found.body) as Json,
-      };
+      const charge = readCharge(found.body.length, true);
+      return { status: 200, etag: found.etag, body: found.body, charge, isRead: true };
     }
     default:
       throw notImitated(`The batch operation '${String(operation.operationType)}'`);
@@ -105,29 +114,42 @@ function runOperation(
 
 function written(
   kind: Parameters<typeof writeCharge>[0],
-  result: { status: number; etag?: string; body?: string },
-): JsonObject {
+  { status, etag, body }: { status: number; etag?: string; body?: string },
+): OperationResult {
+  return { status, etag, body, charge: writeCharge(kind, body?.length ?? 0) };
+}
+
+const failed = ({ status, message, substatus }: CosmosError): OperationResult => ({
+  status,
+  message,
+  substatus,
+  charge: refusalCharge,
+});
+
+const innocent: OperationResult = { status: failedDependency, charge: 0 };
+
+function answerOf(
+  status: 200 | 207,
+  results: readonly OperationResult[],
+  withoutContent: boolean,
+): BatchAnswer {
   return {
-    statusCode: result.status,
-    requestCharge: writeCharge(kind, result.body?.length ?? 0),
-    ...(result.etag === undefined ? {} : { eTag: result.etag }),
-    ...(result.body === undefined ? {} : { resourceBody: JSON.parse(result.body) as Json }),
+    status,
+    charge: results.reduce((sum, result) => sum + result.charge, 0),
+    results: results.map((result) => toJson(result, withoutContent && result.isRead !== true)),
   };
 }
 
-function failed(reason: CosmosError): JsonObject {
-  return {
-    statusCode: reason.status,
-    requestCharge: 1.24,
-    message: reason.message,
-    ...(reason.substatus === undefined ? {} : { subStatusCode: reason.substatus }),
-  };
-}
-
-const innocent = (): JsonObject => ({ statusCode: failedDependency, requestCharge: 0 });
-
-function totalCharge(results: readonly JsonObject[]): number {
-  return results.reduce((sum, result) => sum + Number(result.requestCharge), 0);
+/** The item's text goes in as it is; taking it apart and together again would cost more than the write. */
+function toJson({ status, charge, etag, body, message, substatus }: OperationResult, bare: boolean): string {
+  const fields = JSON.stringify({
+    statusCode: status,
+    subStatusCode: substatus,
+    requestCharge: charge,
+    eTag: etag,
+    message,
+  });
+  return body === undefined || bare ? fields : `${fields.slice(0, -1)},"resourceBody":${body}}`;
 }
 
 function text(value: Json | undefined): string | undefined {

@@ -6,6 +6,7 @@ import { partitionKeyOf } from '../partitionKey.ts';
 import type { Container } from './catalogue.ts';
 import type { Database } from './database.ts';
 import { checkId, checkSize, expiryOf, nowInSeconds, ownTtl, refuseCondition } from './itemRules.ts';
+import { createPreviousVersions, type PreviousVersion } from './previousVersions.ts';
 import { itemRid } from './resourceIds.ts';
 
 export interface StoredItem {
@@ -29,6 +30,8 @@ export interface WriteResult {
 /** Operations on single items. The writing ones must run inside the write queue, with that transaction's number. */
 export interface Items {
   find(container: Container, pk: string, id: string): StoredItem | undefined;
+  /** What a replica that has not seen the item's last write would have, if that write is recent. */
+  findPrevious(item: StoredItem): PreviousVersion | undefined;
   create(container: Container, lsn: number, pk: string, document: JsonObject, when: Conditions): WriteResult;
   replace(
     container: Container,
@@ -63,6 +66,7 @@ export function openItems(database: Database): Items {
     | { seq: number }
     | undefined;
   let nextRow = (lastRow?.seq ?? 0) + 1;
+  const previous = createPreviousVersions();
 
   const findAny = (container: Container, pk: string, id: string) =>
     findRow.get(container.n, pk, id) as (StoredItem & { expires: number | null }) | undefined;
@@ -109,6 +113,7 @@ export function openItems(database: Database): Items {
     nextRow += 1;
     const { etag, body, ts, ttl, expires } = prepareBody(container, pk, document, row);
     insertRow.run(row, container.n, pk, id, lsn, effectivePartitionKey(pk), ts, ttl, expires, etag, body);
+    previous.remember(row, { before: undefined, lsn });
     return { status: 201, etag, body };
   };
 
@@ -123,11 +128,13 @@ export function openItems(database: Database): Items {
     requireMatch(old, when);
     const { etag, body, ts, ttl, expires } = prepareBody(container, pk, document, old.row);
     updateRow.run(lsn, ts, ttl, expires, etag, body, old.row);
+    previous.remember(old.row, { before: { etag: old.etag, body: old.body }, lsn });
     return { status: 200, etag, body };
   };
 
   return {
     find,
+    findPrevious: (item) => previous.find(item.row),
 
     create(container, lsn, pk, document, when) {
       const id = checkId(document.id);

@@ -58,7 +58,25 @@ it('cuts the connection before and after the work', async () => {
   expect((await container.item('after', 'A').read()).statusCode).toBe(200);
 });
 
+it('serves stale reads to those who allow them, and to nobody else', async () => {
+  const weak = (consistencyLevel: 'Eventual' | 'Session') =>
+    cosmos.client({ consistencyLevel }).database('tests').container(container.id);
+  const numberIn = async (from: Container) => (await from.item('lag', 'A').read<{ n: number }>()).resource?.n;
+  const session = weak('Session');
+  await container.items.create({ id: 'lag', pk: 'A', n: 1 });
+  await session.item('lag', 'A').replace({ id: 'lag', pk: 'A', n: 2 });
+  await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', stale: true, times: 1 }]);
+  expect(await numberIn(container)).toBe(2);
+  expect(await numberIn(session)).toBe(2);
+  expect(await numberIn(weak('Eventual'))).toBe(1);
+  expect(await numberIn(weak('Eventual'))).toBe(2);
+  await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', stale: true, times: 1 }]);
+  expect(await numberIn(weak('Session'))).toBe(1);
+});
+
 it('refuses faults it does not understand', async () => {
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', colour: 1 }])).status).toBe(400);
+  expect((await cosmos.local('POST', '_local/faults', [{ kind: 'query', stale: true }])).status).toBe(400);
+  expect((await cosmos.local('POST', '_local/faults', [{ kind: 'raedItem' }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', {})).status).toBe(400);
 });

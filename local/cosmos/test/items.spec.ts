@@ -28,6 +28,15 @@ describe('databases and containers', () => {
     expect((await refusal(database.read())).code).toBe(404);
   });
 
+  it('lets one of many parallel creates win', async () => {
+    const { database } = await cosmos.client().databases.create({ id: 'contested' });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, () => database.containers.create({ id: 'c', partitionKey: '/pk' })),
+    );
+    expect(outcomes.filter((one) => one.status === 'fulfilled')).toHaveLength(1);
+    expect((await refusal(database.containers.create({ id: 'c', partitionKey: '/pk' }))).code).toBe(409);
+  });
+
   it('starts a re-created container empty', async () => {
     const { database } = await cosmos.client().databases.createIfNotExists({ id: 'reborn' });
     for (let round = 0; round < 2; round += 1) {
@@ -205,6 +214,18 @@ describe('items', () => {
       .read();
     expect(weak.requestCharge).toBe(2);
   });
+});
+
+it('sends no content back to a batch that wants none', async () => {
+  const answer = await container.items.batch(
+    [
+      { operationType: BulkOperationType.Upsert, resourceBody: { id: 'quiet', pk: 'A' } },
+      { operationType: BulkOperationType.Read, id: 'quiet' },
+    ],
+    'A',
+    { contentResponseOnWriteEnabled: false },
+  );
+  expect(answer.result?.map((one) => one.resourceBody?.id)).toEqual([undefined, 'quiet']);
 });
 
 describe('time to live', () => {
