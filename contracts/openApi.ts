@@ -185,7 +185,6 @@ export const operations: readonly Operation[] = [
     id: 'createEnrolmentToken',
     summary: 'Make a token with which devices enrol',
     roles: ['Devices.Manage'],
-    idempotencyKey: true,
     body: http.createEnrolmentTokenRequest,
     answers: { 201: { says: 'The token, shown once', schema: http.enrolmentToken } },
   },

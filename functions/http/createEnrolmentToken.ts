@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createEnrolmentTokenRequest } from '../../contracts/http.ts';
-import { DomainError } from '../../domain/domainError.ts';
 import { sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
 import { onSettings } from '../streams/streams.ts';
-import { bodyOf, idempotencyKeyOf, json, type Route, signedIn } from './route.ts';
+import { bodyOf, json, type Route, signedIn } from './route.ts';
 
 /** A token with which devices enrol: counted, expiring, shown once. */
 export const createEnrolmentToken = (services: Services): Route => ({
@@ -13,12 +12,12 @@ export const createEnrolmentToken = (services: Services): Route => ({
   path: 'enrolment-tokens',
   handle: signedIn(services.tokens, ['Devices.Manage'], async ({ request, caller, metadata }) => {
     const { tenantId, actor } = caller;
-    // A repeat cannot show the same secret again, so it is refused: the key names the token.
-    const tokenId = idempotencyKeyOf(request);
+    // Not idempotent on purpose: a token is shown once, so a repeat makes another one.
+    const tokenId = randomUUID();
     const { description, uses, validFor } = await bodyOf(request, createEnrolmentTokenRequest);
     const token = `lre_${tenantId}_${randomBytes(32).toString('base64url')}`;
     const expiresAt = new Date(Date.parse(services.surroundings.now()) + validFor * 1000).toISOString();
-    const { events } = await onSettings(services, tenantId, metadata(tokenId), (now) => ({
+    await onSettings(services, tenantId, metadata(tokenId), (now) => ({
       type: 'CreateEnrolmentToken',
       tokenId,
       tokenHash: sha256(token),
@@ -28,12 +27,6 @@ export const createEnrolmentToken = (services: Services): Route => ({
       by: actor.id,
       now,
     }));
-    if (events.length === 0) {
-      throw new DomainError(
-        'IDEMPOTENCY_MISMATCH',
-        'This key made an enrolment token before, and a token is shown once. Use a new key.',
-      );
-    }
     return json(201, { tokenId, token, uses, expiresAt });
   }),
 });

@@ -37,6 +37,7 @@ const statusOf: Readonly<Record<string, number>> = {
   LINE_TOO_LONG: 400,
   LINE_NOT_TEXT: 400,
   QUOTE_UNCLOSED: 400,
+  QUOTE_MISPLACED: 400,
   UNKNOWN_COMMAND: 400,
   UNKNOWN_PARAMETER: 400,
   UNKNOWN_FLAG: 400,
