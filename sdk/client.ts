@@ -22,6 +22,7 @@ import {
 } from '../contracts/http.ts';
 import type { DownloadOptions } from './download.ts';
 import { type OutputOptions, openOutput } from './output.ts';
+import { everyRow } from './pages.ts';
 import { type RunCommandOptions, runCommand } from './runCommand.ts';
 import { type Envelope, type FollowOptions, followSession } from './sessionEvents.ts';
 import { type CollectedFile, fileList, keySets, untouchedEventPage } from './shapes.ts';
@@ -31,6 +32,15 @@ export type ClientOptions = TransportOptions;
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+interface PageOptions extends CallOptions {
+  /** The `next` of the page before. */
+  readonly before?: string | undefined;
+}
+
+interface SessionPageOptions extends PageOptions {
+  readonly status?: SessionSummary['status'] | undefined;
 }
 
 interface IdempotentOptions extends CallOptions {
@@ -84,20 +94,15 @@ export class LiveResponseClient {
 
   // ---- devices
 
-  devicePage({
-    after,
-    ...options
-  }: CallOptions & { readonly after?: string } = {}): Promise<z.infer<typeof deviceList>> {
-    return this.#get('/devices', deviceList, { ...options, query: { after } });
+  devicePage({ before, ...options }: PageOptions = {}): Promise<z.infer<typeof deviceList>> {
+    return this.#get('/devices', deviceList, { ...options, query: { before } });
   }
 
-  async *devices(options: CallOptions = {}): AsyncGenerator<DeviceResource, void, undefined> {
-    for (let after: string | undefined; ; ) {
-      const page = await this.devicePage(after === undefined ? options : { ...options, after });
-      yield* page.devices;
-      if (page.next === null) return;
-      after = page.next;
-    }
+  devices(options: CallOptions = {}): AsyncGenerator<DeviceResource, void, undefined> {
+    return everyRow(async (before) => {
+      const { devices: rows, next } = await this.devicePage({ ...options, before });
+      return { rows, next };
+    });
   }
 
   device(deviceId: string, options: CallOptions = {}): Promise<DeviceResource> {
@@ -123,25 +128,17 @@ export class LiveResponseClient {
     return this.#post('/sessions', sessionResource, { body: request, ...idempotent(options) });
   }
 
-  sessionPage({
-    after,
-    status,
-    ...options
-  }: CallOptions & { readonly after?: string; readonly status?: SessionSummary['status'] } = {}): Promise<
-    z.infer<typeof sessionList>
-  > {
-    return this.#get('/sessions', sessionList, { ...options, query: { after, status } });
+  sessionPage({ before, status, ...options }: SessionPageOptions = {}): Promise<z.infer<typeof sessionList>> {
+    return this.#get('/sessions', sessionList, { ...options, query: { before, status } });
   }
 
-  async *sessions(
-    options: CallOptions & { readonly status?: SessionSummary['status'] } = {},
+  sessions(
+    options: Omit<SessionPageOptions, 'before'> = {},
   ): AsyncGenerator<SessionSummary, void, undefined> {
-    for (let after: string | undefined; ; ) {
-      const page = await this.sessionPage(after === undefined ? options : { ...options, after });
-      yield* page.sessions;
-      if (page.next === null) return;
-      after = page.next;
-    }
+    return everyRow(async (before) => {
+      const { sessions: rows, next } = await this.sessionPage({ ...options, before });
+      return { rows, next };
+    });
   }
 
   session(sessionId: string, options: CallOptions = {}): Promise<SessionResource> {
@@ -173,20 +170,16 @@ export class LiveResponseClient {
   }
 
   /** From a view that may lag behind by a moment; `command` is exact. */
-  async *commands(
+  commands(
     sessionId: string,
     { state, ...options }: CallOptions & { readonly state?: CommandResource['state'] } = {},
   ): AsyncGenerator<CommandResource, void, undefined> {
-    for (let after: string | undefined; ; ) {
-      const query = { state, after };
-      const page = await this.#get(`/sessions/${part(sessionId)}/commands`, commandList, {
-        ...options,
-        query,
-      });
-      yield* page.commands;
-      if (page.next === null) return;
-      after = page.next;
-    }
+    return everyRow(async (before) => {
+      const path = `/sessions/${part(sessionId)}/commands`;
+      const query = { state, before };
+      const { commands: rows, next } = await this.#get(path, commandList, { ...options, query });
+      return { rows, next };
+    });
   }
 
   /** Asks the device to end it; the command itself says when it has. */

@@ -1,0 +1,45 @@
+import { InteractiveConsole } from '../console/interactiveConsole.ts';
+import { runPipedLines } from '../console/pipedConsole.ts';
+import { type GlobalOptions, openClient } from '../context.ts';
+import { exitCodes } from '../exitCodes.ts';
+import { findDevice } from '../session/findDevice.ts';
+import { LiveSession } from '../session/liveSession.ts';
+import { sayConnected } from '../session/say.ts';
+import { shownInLine } from '../terminal/neutralise.ts';
+import { notice } from '../terminal/screen.ts';
+import { withSpinner } from '../terminal/spinner.ts';
+
+export interface ConnectOptions extends GlobalOptions {
+  readonly reason: string;
+}
+
+/** A console on the device: interactive on a terminal, line by line from a pipe. Always disconnects at the end. */
+export const connect = async (device: string, options: ConnectOptions): Promise<number> => {
+  const { client } = await openClient(options);
+  const { deviceId, name } = await findDevice(client, device);
+  const session = await LiveSession.open(client, deviceId, options.reason);
+  const forget = leaveOnSignals(session);
+  try {
+    await withSpinner(`Connecting to ${shownInLine(name)}`, session.connected);
+    sayConnected(session);
+    if (!process.stdin.isTTY || !process.stdout.isTTY) return await runPipedLines(client, session);
+    notice('help lists the commands; exit disconnects. Ctrl+C cancels, Ctrl+Z sends to the background.');
+    return await new InteractiveConsole(client, session, name).run();
+  } finally {
+    forget();
+    await session.disconnect();
+  }
+};
+
+/** On a terminal Ctrl+C is a key once the prompt is there; before that, and from a pipe, it is a signal. */
+const leaveOnSignals = (session: LiveSession): (() => void) => {
+  const leave = () => {
+    notice('Disconnecting.');
+    void session.disconnect().finally(() => process.exit(exitCodes.stopped));
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, leave);
+  return () => {
+    for (const signal of signals) process.off(signal, leave);
+  };
+};

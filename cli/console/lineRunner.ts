@@ -1,0 +1,107 @@
+import type { LiveResponseClient } from '../../sdk/index.ts';
+import { downloadFile } from '../commands/download.ts';
+import { exitCodes } from '../exitCodes.ts';
+import { reportOf } from '../failure.ts';
+import { createOutputWriter } from '../output/outputWriter.ts';
+import type { LiveSession } from '../session/liveSession.ts';
+import { shownInLine } from '../terminal/neutralise.ts';
+import { screenWidth, styled } from '../terminal/screen.ts';
+import { shownSize } from '../terminal/units.ts';
+import { CommandView, type ViewScreen } from './commandView.ts';
+import { redirectOf } from './language.ts';
+import { openRedirect } from './redirectedOutput.ts';
+
+/** What a line came to: a command that runs, something that was done here, a refusal, or the wish to leave. */
+export type LineOutcome =
+  | { readonly kind: 'issued'; readonly view: CommandView }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly exitCode: number }
+  | { readonly kind: 'leave' };
+
+export interface LineRunnerOptions {
+  readonly client: LiveResponseClient;
+  readonly session: LiveSession;
+  readonly screen: ViewScreen;
+  readonly onForeground: (view: CommandView) => void;
+}
+
+const leaving = new Set(['exit', 'quit', 'disconnect']);
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Does what this client does itself and sends every other line to the server. Never throws for a refused line. */
+export const runLine = async (typed: string, options: LineRunnerOptions): Promise<LineOutcome> => {
+  const line = typed.trim();
+  const word = line.toLowerCase();
+  if (line === '') return { kind: 'done' };
+  if (leaving.has(word)) return { kind: 'leave' };
+  if (word === 'cls') {
+    if (process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[3J\x1b[H');
+    return { kind: 'done' };
+  }
+  try {
+    const fileId = downloadedFile(line, options.session);
+    if (fileId !== undefined) return await download(fileId, options);
+    return await issue(line, options);
+  } catch (error) {
+    const report = reportOf(error);
+    if (report === undefined) throw error;
+    const { message, next, exitCode } = report;
+    options.screen.between(() => {
+      options.screen.say(styled('red', shownInLine(message), process.stderr));
+      if (next !== undefined) options.screen.say(next);
+    });
+    return { kind: 'refused', exitCode };
+  }
+};
+
+const issue = async (
+  line: string,
+  { session, screen, onForeground }: LineRunnerOptions,
+): Promise<LineOutcome> => {
+  const wanted = redirectOf(line);
+  const redirect = wanted === undefined ? undefined : openRedirect(wanted);
+  let view: CommandView | undefined;
+  try {
+    await session.issue(line, (command) => {
+      const writer = createOutputWriter(command, {
+        write: (text) => void process.stdout.write(text),
+        width: screenWidth(),
+        titleStyle: (text) => styled('bold', text),
+      });
+      view = new CommandView(command, screen, writer, redirect);
+      view.onForeground = onForeground;
+      return view;
+    });
+  } catch (error) {
+    redirect?.remove();
+    throw error;
+  }
+  return view === undefined ? { kind: 'done' } : { kind: 'issued', view };
+};
+
+/**
+ * The file that `download X` means, when X is one this session collected (or its beginning) or looks like a file id. For
+ * anything else `download` is the device's business.
+ */
+const downloadedFile = (line: string, { files }: LiveSession): string | undefined => {
+  const asked = /^download\s+(\S+)$/i.exec(line)?.[1];
+  if (asked === undefined) return undefined;
+  const begun = files.filter(({ fileId }) => fileId.startsWith(asked));
+  if (begun.length === 1) return begun[0]?.fileId;
+  return files.some(({ fileId }) => fileId === asked) || uuid.test(asked) ? asked : undefined;
+};
+
+const download = async (
+  fileId: string,
+  { client, session, screen }: LineRunnerOptions,
+): Promise<LineOutcome> => {
+  const file = await downloadFile(client, session.sessionId, fileId, { overwrite: false });
+  screen.between(() =>
+    screen.say(`${shownInLine(file.path)}: ${shownSize(file.size)}, SHA-256 ${file.sha256} as collected.`),
+  );
+  return { kind: 'done' };
+};
+
+/** The exit code of what a line came to, once it has ended. */
+export const refusedExitCode = (outcome: LineOutcome): number =>
+  outcome.kind === 'refused' ? outcome.exitCode : exitCodes.completed;

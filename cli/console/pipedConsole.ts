@@ -1,0 +1,47 @@
+import { createInterface } from 'node:readline';
+import type { LiveResponseClient } from '../../sdk/index.ts';
+import { exitCodeOf, exitCodes } from '../exitCodes.ts';
+import type { LiveSession } from '../session/liveSession.ts';
+import { sessionEndText } from '../session/say.ts';
+import { notice } from '../terminal/screen.ts';
+import type { CommandView } from './commandView.ts';
+import { refusedExitCode, runLine } from './lineRunner.ts';
+
+/** Runs the lines of stdin one after the other, waits for what is in the background, and gives the worst exit code. */
+export const runPipedLines = async (client: LiveResponseClient, session: LiveSession): Promise<number> => {
+  let worst: number = exitCodes.completed;
+  const views: CommandView[] = [];
+  let raised: CommandView | undefined;
+  const screen = { between: (show: () => void) => show(), say: notice };
+  const options = {
+    client,
+    session,
+    screen,
+    onForeground: (view: CommandView) => {
+      raised = view;
+    },
+  };
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  // A pipe may stay open and silent for longer than the session lives.
+  const stop = () => lines.close();
+  session.settled.then(stop, stop);
+  for await (const line of lines) {
+    if (session.end !== undefined) break;
+    const outcome = await runLine(line, options);
+    if (outcome.kind === 'leave') break;
+    worst = Math.max(worst, refusedExitCode(outcome));
+    if (outcome.kind !== 'issued') continue;
+    views.push(outcome.view);
+    if (!outcome.view.command.background) await outcome.view.released;
+    // `fg` has ended by now and another command is in its place.
+    if (raised !== undefined) await raised.released;
+    raised = undefined;
+  }
+  await Promise.all(views.map((view) => view.command.ended));
+  for (const { command } of views) worst = Math.max(worst, exitCodeOf(command.state));
+  if (session.end !== undefined) {
+    notice(sessionEndText(session.end));
+    worst = Math.max(worst, exitCodes.lost);
+  }
+  return worst;
+};

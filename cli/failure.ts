@@ -1,0 +1,76 @@
+import { ApiError, ConnectionError, DownloadError, UnexpectedAnswerError } from '../sdk/index.ts';
+import { exitCodes } from './exitCodes.ts';
+
+/** A failure that is told to the user: what happened and why in the message, what to do next in `next`. */
+export class Failure extends Error {
+  readonly exitCode: number;
+  readonly code: string;
+  readonly next: string | undefined;
+
+  constructor(exitCode: number, code: string, message: string, next?: string) {
+    super(message);
+    this.name = 'Failure';
+    this.exitCode = exitCode;
+    this.code = code;
+    this.next = next;
+  }
+}
+
+/** What is printed, as text or as JSON. */
+export interface FailureReport {
+  readonly exitCode: number;
+  readonly code: string;
+  readonly message: string;
+  readonly next?: string;
+  readonly correlationId?: string;
+}
+
+/** Undefined for what is not an expected failure. */
+export const reportOf = (error: unknown): FailureReport | undefined => {
+  if (error instanceof Failure) {
+    const { exitCode, code, message, next } = error;
+    return { exitCode, code, message, ...(next === undefined ? {} : { next }) };
+  }
+  if (error instanceof ApiError) return reportOfRefusal(error);
+  if (error instanceof ConnectionError) {
+    return {
+      exitCode: exitCodes.unavailable,
+      code: 'NO_ANSWER',
+      message: error.message,
+      next: 'Check that the server runs and that the profile names the right address and certificate. Whether the last request was carried out is unknown: look with "lr sessions" or "lr history".',
+    };
+  }
+  if (error instanceof DownloadError) {
+    return { exitCode: exitCodes.refused, code: error.code, message: error.message };
+  }
+  if (error instanceof UnexpectedAnswerError) {
+    return { exitCode: exitCodes.internal, code: 'UNEXPECTED_ANSWER', message: error.message };
+  }
+  return undefined;
+};
+
+const reportOfRefusal = ({ code, status, detail, correlationId }: ApiError): FailureReport => {
+  const next = nextByCode[code] ?? (status === 401 ? nextByCode.UNAUTHENTICATED : undefined);
+  return {
+    exitCode:
+      status === 401 ? exitCodes.notSignedIn : status >= 500 ? exitCodes.unavailable : exitCodes.refused,
+    code,
+    message: detail,
+    ...(next === undefined ? {} : { next }),
+    ...(correlationId === '' ? {} : { correlationId }),
+  };
+};
+
+const nextByCode: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: 'Sign in: lr login',
+  FORBIDDEN: 'Ask an administrator for the role, then sign in again: lr login',
+  RIGHT_MISSING: 'Ask an administrator for the role, then sign in again: lr login',
+  FOREGROUND_BUSY: 'Wait for it, cancel it, or end this line with & to run it in the background.',
+  BACKGROUND_LIMIT: 'Wait for one of the background commands ("jobs") or cancel one.',
+  DEVICE_SESSION_LIMIT: 'Wait until that session ends ("lr sessions"), or ask its holder to disconnect.',
+  USER_SESSION_LIMIT: 'Disconnect one of your sessions ("lr sessions").',
+  TENANT_SESSION_LIMIT: 'Wait until a session ends ("lr sessions"), or have the limit raised.',
+  UNKNOWN_COMMAND: 'Type help for the commands of this device.',
+  SESSION_ENDED: 'Open a new session: lr connect',
+  STORE_BUSY: 'Try again in a moment.',
+};
