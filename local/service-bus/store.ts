@@ -12,6 +12,7 @@ export class Store {
   #callbacks: (() => void)[] = [];
   #armed = false;
   #broken = false;
+  #closed = false;
 
   constructor(file: string, synchronous: 'FULL' | 'NORMAL') {
     this.#database = new DatabaseSync(file);
@@ -25,12 +26,15 @@ export class Store {
 
   /** Queues a change for this turn's transaction. */
   change(sql: string, ...values: SQLInputValue[]): void {
+    // Sockets may report their end after the broker has stopped; nobody can be told about such a change any more.
+    if (this.#closed) return;
     this.#changes.push({ sql, values });
     this.#arm();
   }
 
   /** Runs `callback` after all changes queued so far are on disk; callbacks keep their order. */
   afterCommit(callback: () => void): void {
+    if (this.#closed) return;
     this.#callbacks.push(callback);
     this.#arm();
   }
@@ -41,7 +45,9 @@ export class Store {
 
   /** Commits what is queued and closes the file. */
   close(): void {
+    if (this.#closed) return;
     if (!this.#broken) this.#flush();
+    this.#closed = true;
     this.#database.close();
   }
 

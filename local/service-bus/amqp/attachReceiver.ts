@@ -1,8 +1,9 @@
 import { BrokerError } from '../brokerError.ts';
 import { dotNetTicks } from '../codec/values.ts';
 import type { Deadlines } from '../engine/deadlines.ts';
+import type { Session } from '../engine/model.ts';
 import type { Queue } from '../engine/queue.ts';
-import type { Session, SessionDispatcher } from '../engine/sessionDispatcher.ts';
+import type { SessionDispatcher } from '../engine/sessionDispatcher.ts';
 import type { Store } from '../store.ts';
 import { EntityReceiver } from './entityReceiver.ts';
 import { type SenderLink, type Terminus, types } from './rhea.ts';

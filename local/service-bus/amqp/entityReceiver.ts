@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type BrokerError, describeError, notImplemented } from '../brokerError.ts';
 import { deliveryTagOf } from '../codec/values.ts';
-import type { Consumer, HandedMessage } from '../engine/consumer.ts';
+import type { Consumer, HandedMessage, Session } from '../engine/model.ts';
 import type { Disposition, Queue, RemovalListener } from '../engine/queue.ts';
-import type { Session } from '../engine/sessionDispatcher.ts';
 import type { Store } from '../store.ts';
 import type { OutboundLink, OutcomeName } from './attachedLink.ts';
 import {

@@ -7,8 +7,8 @@ import {
 } from '../brokerError.ts';
 import { toNumber } from '../codec/values.ts';
 import type { Right } from '../config.ts';
+import type { Session } from '../engine/model.ts';
 import type { Disposition, Queue } from '../engine/queue.ts';
-import type { Session } from '../engine/sessionDispatcher.ts';
 import type { Store } from '../store.ts';
 import type { InboundLink } from './attachedLink.ts';
 import type { ClientConnection } from './clientConnection.ts';

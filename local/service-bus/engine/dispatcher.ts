@@ -1,7 +1,5 @@
-import type { Consumer } from './consumer.ts';
-import type { QueueMessage } from './queueMessage.ts';
+import type { Consumer, QueueMessage, Session } from './model.ts';
 import type { ReadyList } from './readyList.ts';
-import type { Session } from './sessionDispatcher.ts';
 
 /** Decides which consumer gets a ready message. */
 export interface Dispatcher {

@@ -1,6 +1,5 @@
-import type { Consumer } from './consumer.ts';
 import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
-import type { QueueMessage } from './queueMessage.ts';
+import type { Consumer, QueueMessage } from './model.ts';
 import { ReadyList } from './readyList.ts';
 
 /** Hands messages of a queue without sessions to whoever has waited longest with credit. */

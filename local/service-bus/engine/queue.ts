@@ -10,14 +10,13 @@ import {
   withEntry,
 } from '../codec/message.ts';
 import type { Store } from '../store.ts';
-import type { Consumer } from './consumer.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
 import { Duplicates } from './duplicates.ts';
+import type { Consumer, QueueMessage, Session } from './model.ts';
 import { PlainDispatcher } from './plainDispatcher.ts';
-import type { QueueMessage } from './queueMessage.ts';
 import type { ReadyList } from './readyList.ts';
-import { type Session, SessionDispatcher } from './sessionDispatcher.ts';
+import { SessionDispatcher } from './sessionDispatcher.ts';
 import type { QueueSettings } from './settings.ts';
 
 export interface QueueContext {

@@ -1,22 +1,8 @@
 import { BrokerError } from '../brokerError.ts';
-import type { Consumer } from './consumer.ts';
-import type { Deadline, Deadlines } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
-import type { QueueMessage } from './queueMessage.ts';
+import type { Consumer, QueueMessage, Session } from './model.ts';
 import { ReadyList } from './readyList.ts';
-
-export interface Session {
-  readonly id: string;
-  readonly ready: ReadyList;
-  /** Messages handed to the holder and not settled. */
-  readonly held: Set<QueueMessage>;
-  /** Sequence numbers of all its messages. */
-  readonly messages: Set<number>;
-  holder?: Consumer | undefined;
-  /** Ms since 1970; meaningful while held. */
-  lockedUntil: number;
-  expiry?: Deadline | undefined;
-}
 
 interface Waiter {
   readonly consumer: Consumer;

@@ -173,15 +173,18 @@ describe('rhea as a server', () => {
 
   it('trap 4: short waits keep using one link', async () => {
     const queue = await broker.queue();
-    const connection = await rawConnection();
     const receiver = broker.client().createReceiver(queue);
-    const started = Date.now();
-    for (let round = 0; round < 20; round += 1) {
+    // The SDK waits 200 ms for the answer to its drain, and then gives the link up.
+    const links = new Set<unknown>();
+    for (let round = 0; round < 10; round += 1) {
       expect(await receiver.receiveMessages(5, { maxWaitTimeInMs: 20 })).toEqual([]);
+      const { _context } = receiver as unknown as {
+        _context: { messageReceivers: Record<string, { _link: unknown }> };
+      };
+      for (const { _link } of Object.values(_context.messageReceivers)) links.add(_link);
     }
-    // An unanswered drain costs 200 ms and the link each time.
-    expect(Date.now() - started).toBeLessThan(2500);
-    expect(connection.is_open()).toBe(true);
+    expect(links.size).toBe(1);
+    expect(links.has(undefined)).toBe(false);
   });
 
   it('trap 5: sections are stored byte for byte, in buffers of their own', async () => {

@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AzureSASCredential } from '@azure/core-auth';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +25,13 @@ const namespaces: NamespaceConfig[] = [
   { name: 'foreign', port: 0, rules, queues: [{ name: 'd1' }] },
 ];
 
+interface SasCredential {
+  signature: string;
+}
+
+/** The SDK reads the signature anew for each token that it puts, so changing it rotates the token. */
+const sasCredential = (signature: string): SasCredential => ({ signature });
+
 describe('SAS tokens', () => {
   let broker: TestBroker;
   let foreignHost: string;
@@ -38,7 +44,7 @@ describe('SAS tokens', () => {
     await Promise.all(clients.map((client) => client.close()));
     await broker.close();
   });
-  const clientWith = (credential: AzureSASCredential, host = broker.host) => {
+  const clientWith = (credential: SasCredential, host = broker.host) => {
     const client = new ServiceBusClient(host, credential, quickRetries);
     clients.push(client);
     return client;
@@ -49,7 +55,7 @@ describe('SAS tokens', () => {
     });
 
   it('narrowed to one queue open that queue and no other', async () => {
-    const client = clientWith(new AzureSASCredential(sasToken(`sb://${broker.host}/d1`, listenRule)));
+    const client = clientWith(sasCredential(sasToken(`sb://${broker.host}/d1`, listenRule)));
     await client.createReceiver('d1').peekMessages(1);
     await expect(client.createReceiver('d1').receiveMessages(1, { maxWaitTimeInMs: 10 })).resolves.toEqual(
       [],
@@ -59,22 +65,22 @@ describe('SAS tokens', () => {
   });
 
   it('narrowed to a parent path open what lies below it', async () => {
-    const client = clientWith(new AzureSASCredential(sasToken(`sb://${broker.host}/a`, listenRule)));
+    const client = clientWith(sasCredential(sasToken(`sb://${broker.host}/a`, listenRule)));
     await client.createReceiver('a/b').peekMessages(1);
     await refused(client, 'd1');
   });
 
   it('without Send cannot send, and without Listen cannot receive', async () => {
-    const listener = clientWith(new AzureSASCredential(sasToken(`sb://${broker.host}/d1`, listenRule)));
+    const listener = clientWith(sasCredential(sasToken(`sb://${broker.host}/d1`, listenRule)));
     await expect(listener.createSender('d1').sendMessages({ body: 1 })).rejects.toThrow(/'Send' claim/);
-    const sender = clientWith(new AzureSASCredential(sasToken(`sb://${broker.host}/d1`, sendRule)));
+    const sender = clientWith(sasCredential(sasToken(`sb://${broker.host}/d1`, sendRule)));
     await sender.createSender('d1').sendMessages({ body: 1 });
     await expect(sender.createReceiver('d1').receiveMessages(1)).rejects.toThrow(/'Listen' claim/);
     await expect(sender.createReceiver('d1').peekMessages(1)).rejects.toThrow(/'Listen' claim/);
   });
 
   it('for another namespace are refused, though the rule and key are the same', async () => {
-    const credential = new AzureSASCredential(sasToken(`sb://${foreignHost}/d1`, listenRule));
+    const credential = sasCredential(sasToken(`sb://${foreignHost}/d1`, listenRule));
     await clientWith(credential, foreignHost).createReceiver('d1').peekMessages(1);
     await refused(clientWith(credential), 'd1');
   });
@@ -87,7 +93,7 @@ describe('SAS tokens', () => {
     ['no host', () => sasToken('d1', listenRule)],
     ['garbage', () => 'SharedAccessSignature nonsense'],
   ])('with %s are refused', async (_, token) => {
-    await refused(clientWith(new AzureSASCredential(token(broker.host))), 'd1');
+    await refused(clientWith(sasCredential(token(broker.host))), 'd1');
   });
 
   it('may be signed by a rule of the queue, which opens nothing beside it', async () => {
@@ -97,15 +103,15 @@ describe('SAS tokens', () => {
     });
     for (const key of ['own-key', 'other-key']) {
       const token = sasToken(`sb://${broker.host}/guarded`, { name: 'own', key });
-      await clientWith(new AzureSASCredential(token)).createReceiver('guarded').peekMessages(1);
+      await clientWith(sasCredential(token)).createReceiver('guarded').peekMessages(1);
     }
     const elsewhere = sasToken(`sb://${broker.host}/d1`, { name: 'own', key: 'own-key' });
-    await refused(clientWith(new AzureSASCredential(elsewhere)), 'd1');
+    await refused(clientWith(sasCredential(elsewhere)), 'd1');
   });
 
   it('end their links when they run out, and a renewed one brings the receiver back', async () => {
     const uri = `sb://${broker.host}/d10`;
-    const credential = new AzureSASCredential(sasToken(uri, listenRule, 2));
+    const credential = sasCredential(sasToken(uri, listenRule, 2));
     const client = new ServiceBusClient(broker.host, credential, {
       retryOptions: { retryDelayInMs: 100, maxRetryDelayInMs: 100 },
     });
@@ -115,7 +121,7 @@ describe('SAS tokens', () => {
     client.createReceiver('d10').subscribe({
       processMessage: async ({ body }) => received.resolve(body),
       processError: async ({ error }) => {
-        credential.update(sasToken(uri, listenRule));
+        credential.signature = sasToken(uri, listenRule);
         expired.resolve(error);
       },
     });
