@@ -62,9 +62,10 @@ export function createFaults(kinds: ReadonlySet<string>): Faults {
   };
 }
 
-function readFault(given: Json): Fault {
-  if (!isJsonObject(given) || typeof given.kind !== 'string')
-    throw badRequest('A fault needs the kind of request.');
+function readFault(given: Json, kinds: ReadonlySet<string>): Fault {
+  if (!isJsonObject(given) || typeof given.kind !== 'string' || !kinds.has(given.kind)) {
+    throw badRequest(`A fault needs the kind of request, one of ${[...kinds].join(', ')}.`);
+  }
   const unknown = Object.keys(given).find((name) => !known.has(name));
   if (unknown !== undefined) throw badRequest(`A fault has no property '${unknown}'.`);
   const number = (name: string) => (typeof given[name] === 'number' ? given[name] : undefined);

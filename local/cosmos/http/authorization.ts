@@ -1,11 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { forbidden, unauthorized } from '../errors.ts';
-import type { EntraTokens } from './entraTokens.ts';
+import type { EntraTokens, Role } from './entraTokens.ts';
 import { type CosmosRequest, header } from './exchange.ts';
 import { accessOf, type Operation } from './operations.ts';
-
-/** Built-in data-plane roles. */
-export type Role = 'contributor' | 'reader';
 
 /** Checks who asks and whether they may. Throws 401 or 403 as the service does. */
 export async function authorize(

@@ -9,7 +9,9 @@ import {
   jwtVerify,
 } from 'jose';
 import { unauthorized } from '../errors.ts';
-import type { Role } from './authorization.ts';
+
+/** Built-in data-plane roles. */
+export type Role = 'contributor' | 'reader';
 
 export interface EntraConfig {
   /** Accepted values of `iss`. */

@@ -25,6 +25,7 @@ CREATE TABLE items(
   lsn INTEGER NOT NULL, epk TEXT NOT NULL, ts INTEGER NOT NULL, ttl INTEGER, expires INTEGER, etag TEXT NOT NULL,
   body TEXT NOT NULL, UNIQUE(container, pk, id));
 CREATE INDEX items_by_lsn ON items(container, lsn, epk);
+CREATE INDEX items_by_key ON items(container, pk);
 CREATE INDEX items_by_expiry ON items(expires) WHERE expires IS NOT NULL;
 PRAGMA user_version = ${schemaVersion};`;
 

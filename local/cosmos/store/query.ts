@@ -40,6 +40,7 @@ interface Position {
 
 interface Row {
   row: number;
+  pk: string;
   id: string;
   body: string;
 }
@@ -115,9 +116,9 @@ export function runQuery(
   const run: Run = { database, compiled, parameters: request.parameters, conditions, position, maxItems };
   if (query.selection.kind === 'count') return count(run);
   const { orderBy } = query;
-  if (orderBy === undefined) return streamInOrder(run, 'row', undefined);
+  if (orderBy === undefined) return streamInOrder(run, scope.kind === 'key' ? byRow : byKey);
   return orderBy.path.length === 1 && orderBy.path[0] === 'id'
-    ? streamInOrder(run, 'id', orderBy)
+    ? streamInOrder(run, byId(orderBy.descending))
     : sortInMemory(run, orderBy);
 }
 
@@ -161,7 +162,7 @@ function count(run: Run): QueryPage {
   if (run.compiled.where === undefined) {
     for (const one of select(run, 'count(*) AS n', [], '')) matches = (one as { n: number }).n;
   } else {
-    for (const one of select(run, 'row, id, body', [], '')) {
+    for (const one of select(run, 'row, pk, id, body', [], '')) {
       loaded += 1;
       if (matching(run, one as Row) !== undefined) matches += 1;
     }
@@ -169,31 +170,43 @@ function count(run: Run): QueryPage {
   return { documents: [String(matches)], continuation: undefined, loaded };
 }
 
-/** For orders an index has: stops reading as soon as the page is full. */
-function streamInOrder(run: Run, column: 'row' | 'id', orderBy: Ordering | undefined): QueryPage {
-  const descending = orderBy?.descending ?? false;
-  const beyond = descending ? '<' : '>';
-  const { position } = run;
-  const after: Condition[] =
-    position === undefined
-      ? []
-      : [
-          {
-            sql: `${column} ${beyond} ?`,
-            values: [column === 'row' ? position.row : String(position.key)],
-          },
-        ];
-  const page = new Page(run, column === 'id');
-  for (const one of select(
-    run,
-    'row, id, body',
-    after,
-    `ORDER BY ${column} ${descending ? 'DESC' : 'ASC'}`,
-  )) {
+/** An order that an index has. */
+interface StreamOrder {
+  readonly orderBy: string;
+  readonly after: (position: Position) => Condition;
+  /** What a position needs to know beside the row. */
+  readonly key: (row: Row) => string | undefined;
+}
+
+/** The order of creation, which is the service's too when none is asked for. */
+const byRow: StreamOrder = {
+  orderBy: 'ORDER BY row',
+  after: ({ row }) => ({ sql: 'row > ?', values: [row] }),
+  key: () => undefined,
+};
+
+/** One partition key after the other, for queries over several. */
+const byKey: StreamOrder = {
+  orderBy: 'ORDER BY pk, row',
+  after: ({ key, row }) => ({ sql: '(pk, row) > (?, ?)', values: [String(key), row] }),
+  key: ({ pk }) => pk,
+};
+
+const byId = (descending: boolean): StreamOrder => ({
+  orderBy: descending ? 'ORDER BY id DESC' : 'ORDER BY id',
+  after: ({ key }) => ({ sql: descending ? 'id < ?' : 'id > ?', values: [String(key)] }),
+  key: ({ id }) => id,
+});
+
+/** Stops reading as soon as the page is full. */
+function streamInOrder(run: Run, order: StreamOrder): QueryPage {
+  const after = run.position === undefined ? [] : [order.after(run.position)];
+  const page = new Page(run);
+  for (const one of select(run, 'row, pk, id, body', after, order.orderBy)) {
     const row = one as Row;
     page.loaded += 1;
     const document = matching(run, row);
-    if (document !== undefined && !page.offer(row, document, row.id)) break;
+    if (document !== undefined && !page.offer(row, document, order.key(row))) break;
   }
   return page.finish();
 }
@@ -209,9 +222,9 @@ function sortInMemory(run: Run, orderBy: Ordering): QueryPage {
   const direction = orderBy.descending ? -1 : 1;
   const compare = (a: { key: Value; row: number }, b: { key: Value; row: number }) =>
     (compareValues(a.key, b.key) || a.row - b.row) * direction;
-  const page = new Page(run, true);
+  const page = new Page(run);
   const candidates: Candidate[] = [];
-  for (const one of select(run, 'row, id, body', [], '')) {
+  for (const one of select(run, 'row, pk, id, body', [], '')) {
     const row = one as Row;
     page.loaded += 1;
     const document = matching(run, row);
@@ -238,7 +251,6 @@ function matching({ compiled, parameters }: Run, row: Row): JsonObject | undefin
 class Page {
   loaded = 0;
   readonly #run: Run;
-  readonly #keepKey: boolean;
   readonly #documents: string[] = [];
   #size = 0;
   #skip: number;
@@ -246,9 +258,8 @@ class Page {
   #last: Position | undefined;
   #more = false;
 
-  constructor(run: Run, keepKey: boolean) {
+  constructor(run: Run) {
     this.#run = run;
-    this.#keepKey = keepKey;
     const { top, offset, limit } = run.compiled.query;
     const number = (expression: Expression | undefined, otherwise: number) =>
       expression === undefined ? otherwise : wholeNumber(compile(expression)({}, run.parameters));
@@ -275,7 +286,7 @@ class Page {
     this.#documents.push(text);
     this.#size += text.length;
     this.#left -= 1;
-    this.#last = { row: row.row, ...(this.#keepKey && key !== undefined ? { key } : {}) };
+    this.#last = { row: row.row, ...(key === undefined ? {} : { key }) };
     return true;
   }
 

@@ -166,6 +166,22 @@ describe('selection and order', () => {
 });
 
 describe('several partitions', () => {
+  it('goes on from a token in another iterator, while items come in', async () => {
+    const one = await cosmos.newContainer();
+    for (let n = 0; n < 20; n += 1) await one.items.create({ id: `i${n}`, pk: `P${n % 6}` });
+    const seen: string[] = [];
+    let continuationToken: string | undefined;
+    do {
+      const options = { maxItemCount: 3, ...(continuationToken ? { continuationToken } : {}) };
+      const page = await one.items.query<string>('SELECT VALUE c.id FROM c', options).fetchNext();
+      seen.push(...page.resources);
+      continuationToken = page.continuationToken;
+      if (seen.length === 6) await one.items.create({ id: 'late', pk: 'P9' });
+    } while (continuationToken);
+    expect(new Set(seen).size).toBe(21);
+    expect(seen).toHaveLength(21);
+  });
+
   it('filters over all of them, page by page', async () => {
     const found: unknown[] = [];
     const iterator = container.items.query('SELECT c.pk, c.n FROM c WHERE c.n < 3', { maxItemCount: 2 });
