@@ -21,6 +21,7 @@ import { receivePresence } from './bus/receivePresence.ts';
 import { receiveSessionMessage } from './bus/receiveSessionMessage.ts';
 import { ensureSupervision } from './feed/ensureSupervision.ts';
 import { projectViews } from './feed/projectViews.ts';
+import { watchDisconnections } from './http/disconnection.ts';
 import { routes } from './http/index.ts';
 import type { Services } from './services.ts';
 import { readSettings } from './settings.ts';
@@ -90,6 +91,7 @@ const services: Services = {
   heartbeatEvery: settings.HEARTBEAT_SECONDS,
 };
 
+watchDisconnections();
 app.setup({ enableHttpStream: true });
 
 for (const { name, method, path, extraInputs, handle } of routes(services)) {

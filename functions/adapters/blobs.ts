@@ -13,6 +13,8 @@ export const collectedContainer = 'collected';
 
 const keyLifetimeMs = 6 * 3_600_000;
 const clockSkewMs = 5 * 60_000;
+/** The form of the signature, fixed: a newer SDK would sign fields that an older service does not know. */
+const signatureVersion = '2025-07-05';
 
 export type { TokenCredential };
 
@@ -108,6 +110,7 @@ export class Blobs {
       {
         containerName,
         blobName,
+        version: signatureVersion,
         permissions: BlobSASPermissions.parse(permissions),
         protocol: SASProtocol.Https,
         startsOn: new Date(Date.now() - clockSkewMs),

@@ -3,6 +3,7 @@ import type { EventEnvelope } from '../../domain/envelope.ts';
 import type { Head } from '../../domain/eventStore.ts';
 import { isSettled, type SessionState, sessionStream } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
+import { disconnectionOf } from './disconnection.ts';
 import { findSession } from './findSession.ts';
 import { json, numberFromQuery, type Route, signedIn } from './route.ts';
 import { nextHead } from './waiting.ts';
@@ -27,8 +28,16 @@ export const readEvents = (services: Services): Route => ({
       otherwise: 0,
     });
     const after = Number.isInteger(lastEventId) && lastEventId >= 0 ? lastEventId : asked;
-    if (request.headers.get('accept')?.includes('text/event-stream'))
-      return stream(services, caller.tenantId, sessionId, head, after);
+    if (request.headers.get('accept')?.includes('text/event-stream')) {
+      return stream(
+        services,
+        caller.tenantId,
+        sessionId,
+        head,
+        after,
+        disconnectionOf(signed.context.invocationId),
+      );
+    }
     const limit = numberFromQuery(request, 'limit', { least: 1, most: 1000, otherwise: pageSize });
     const events = await services.store.read(caller.tenantId, sessionStream(sessionId), after, limit);
     const next = events.at(-1)?.version ?? after;
@@ -42,9 +51,9 @@ const stream = (
   sessionId: string,
   head: Head<SessionState>,
   after: number,
+  gone: AbortSignal,
 ): HttpResponseInit => {
-  const abort = { aborted: false };
-  const source = serverSentEvents(services, tenantId, sessionId, head, after, abort);
+  const source = serverSentEvents(services, tenantId, sessionId, head, after, gone);
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -52,8 +61,8 @@ const stream = (
       if (done === true) controller.close();
       else controller.enqueue(encoder.encode(value));
     },
-    cancel() {
-      abort.aborted = true;
+    async cancel() {
+      await source.return(undefined);
     },
   });
   return {
