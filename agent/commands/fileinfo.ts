@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
+import { readSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { groupName, userName } from '../platform/linux/accounts.ts';
 import { type DeviceCommand, failureFor, requiredPath } from './command.ts';
@@ -8,11 +8,11 @@ import { openRegularFile, requireSize, requireUnchanged } from './openFile.ts';
 
 const chunkSize = 1024 * 1024;
 
-/** Facts and three hashes of one regular file, read once. */
+/** Facts and three hashes of one regular file, read once. A link is followed, and the row names the file it leads to. */
 export const fileinfo: DeviceCommand = {
   name: 'fileinfo',
   async *run(context) {
-    const path = resolve(context.directory, requiredPath(context));
+    const path = realPathOf(resolve(context.directory, requiredPath(context)));
     const file = openRegularFile(path);
     try {
       const { stat } = file;
@@ -56,4 +56,12 @@ export const fileinfo: DeviceCommand = {
       file.close();
     }
   },
+};
+
+const realPathOf = (path: string): string => {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw failureFor(error, path);
+  }
 };

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { read } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import type { BlockUpload } from '../transport/blockUpload.ts';
 import { CommandFailure, type DeviceCommand, failureFor, requiredPath } from './command.ts';
-import { type OpenFile, openRegularFile, requireSize, requireUnchanged } from './openFile.ts';
+import { type OpenFile, openRegularFile, refuseLink, requireSize, requireUnchanged } from './openFile.ts';
 import { textObjectOf } from './text.ts';
 
 /** Collects one regular file. Its content goes straight to the blob of this command; the hash is of what was sent. */
@@ -14,11 +15,12 @@ export const getfile: DeviceCommand = {
     if (collected === null) {
       throw new CommandFailure('TICKET_MISSING', 'The command came without a place for the file. Try again.');
     }
+    refuseLink(path);
     const file = openRegularFile(path);
     try {
       requireSize(file.stat, context.limits.collectedFile, path);
-      const { BlockUpload } = await import('../transport/blockUpload.ts');
-      const upload = new BlockUpload(collected.url, collected.ticket);
+      const { BlockUpload: Upload } = await import('../transport/blockUpload.ts');
+      const upload = new Upload(collected.url, collected.ticket);
       const sha256 = await sendContent(file, upload, path);
       const { etag, blob } = await upload.commit();
       const size = Number(file.stat.size);
@@ -44,7 +46,7 @@ export const getfile: DeviceCommand = {
 
 const sendContent = async (
   file: OpenFile,
-  upload: { readonly blockSize: number; add(block: Buffer): Promise<void>; settle(): Promise<void> },
+  upload: Pick<BlockUpload, 'blockSize' | 'add' | 'settle'>,
   path: string,
 ): Promise<string> => {
   const hash = createHash('sha256');

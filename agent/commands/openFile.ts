@@ -1,4 +1,13 @@
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { CommandFailure, failureFor } from './command.ts';
 import { kindOf } from './fileFacts.ts';
 
@@ -7,6 +16,18 @@ export interface OpenFile {
   readonly stat: BigIntStats;
   close(): void;
 }
+
+/** A link is not what it leads to: collecting it would store another file under its name. */
+export const refuseLink = (path: string): void => {
+  let target: string;
+  try {
+    if (!lstatSync(path).isSymbolicLink()) return;
+    target = readlinkSync(path);
+  } catch (error) {
+    throw failureFor(error, path);
+  }
+  throw new CommandFailure('NOT_A_FILE', `${path} is a symbolic link to ${target}. Name the file itself.`);
+};
 
 /**
  * Opens a regular file for reading, through symbolic links. Looks first, because opening a device or a FIFO can have effects or

@@ -9,7 +9,7 @@ import {
 } from '../../contracts/device.ts';
 import { commandHash } from '../../evidence/commandSignature.ts';
 import type { CrashPoint } from '../crashPoint.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import { type DeviceIdentity, Reporter } from '../journal/report.ts';
 import { log, reasonOf } from '../log.ts';
 import { hostAddresses, hostFacts } from '../platform/linux/hostFacts.ts';
@@ -21,6 +21,8 @@ import { agentVersion } from '../version.ts';
 import type { CommandTrust } from './commandTrust.ts';
 import { endedWithoutRun, lostCommand } from './endings.ts';
 import { aliveEveryMs, LiveSession, type SessionSurroundings } from './liveSession.ts';
+
+const superseded = { code: 'SESSION_SUPERSEDED', message: 'A newer session was opened on this device.' };
 
 type Payload<Kind extends DownwardPayload['kind']> = Extract<DownwardPayload, { kind: Kind }>;
 
@@ -102,7 +104,11 @@ export class DeviceService {
   async #recover(): Promise<void> {
     const { journal } = this.#parts;
     const sessions = journal.openSessions();
-    await Promise.all(sessions.map(({ worker }) => (worker === null ? true : endProcesses(worker, 0))));
+    await Promise.all(
+      sessions.map(async ({ worker }) => {
+        if (worker !== null) await endProcesses(worker, 0);
+      }),
+    );
     await Promise.all(
       journal.openCommands().map(async ({ commandId, sessionId, executor, state }) => {
         if (state === 'received') return;
@@ -119,17 +125,37 @@ export class DeviceService {
         );
       }),
     );
+    const newest = sessions.at(-1);
     for (const { sessionId, epoch, directory, state } of sessions) {
-      const session = new LiveSession(this.#surroundings, {
+      if (sessionId !== newest?.sessionId) {
+        // A newer session was accepted and the service died before it had ended this one.
+        await this.#sessionOf(sessionId, epoch, directory, true, journal.openCommands(sessionId)).close(
+          superseded,
+        );
+        continue;
+      }
+      const session = this.#sessionOf(
         sessionId,
         epoch,
         directory,
-        isOpen: state === 'open',
-      });
+        state === 'open',
+        journal.openCommands(sessionId),
+      );
       this.#sessions.set(sessionId, session);
       session.start();
-      for (const { commandId } of journal.openCommands(sessionId)) session.execute(commandId);
     }
+  }
+
+  #sessionOf(
+    sessionId: string,
+    epoch: number,
+    directory: string,
+    isOpen: boolean,
+    unrun: readonly JournalledCommand[],
+  ): LiveSession {
+    const session = new LiveSession(this.#surroundings, { sessionId, epoch, directory, isOpen });
+    for (const { commandId } of unrun) session.execute(commandId);
+    return session;
   }
 
   // ---- presence
@@ -165,7 +191,8 @@ export class DeviceService {
   }
 
   #sayAlive(): void {
-    for (const { sessionId, openCommands } of this.#sessions.values()) {
+    for (const { sessionId, openCommands, isOver } of this.#sessions.values()) {
+      if (isOver) continue;
       void this.#say(sessionId, {
         kind: 'session.alive',
         body: { openCommands: openCommands.slice(0, 100) },
@@ -185,7 +212,10 @@ export class DeviceService {
   }
 
   #openSessions(): string[] {
-    return [...this.#sessions.keys()].slice(0, 100);
+    return [...this.#sessions.values()]
+      .filter(({ isOver }) => !isOver)
+      .map(({ sessionId }) => sessionId)
+      .slice(0, 100);
   }
 
   // ---- receiving
@@ -257,27 +287,26 @@ export class DeviceService {
     const directory = body.directory ?? '/';
     const older = [...this.#sessions.values()];
     journal.acceptSession(sessionId, epoch, directory, now);
-    const session = new LiveSession(this.#surroundings, { sessionId, epoch, directory, isOpen: false });
+    const session = this.#sessionOf(sessionId, epoch, directory, false, []);
     this.#sessions.set(sessionId, session);
     await complete(delivery);
     void this.#supersede(older).then(() => session.start());
   }
 
   async #supersede(older: readonly LiveSession[]): Promise<void> {
-    const reason = { code: 'SESSION_SUPERSEDED', message: 'A newer session was opened on this device.' };
     await Promise.all(
       older.map(async (session) => {
         this.#sessions.delete(session.sessionId);
-        await session.close(reason);
+        await session.close(superseded);
       }),
     );
   }
 
   async #close({ sessionId, epoch }: Payload<'session.close'>, delivery: Delivery): Promise<void> {
-    const session = this.#sessions.get(sessionId);
-    if (session?.epoch === epoch) {
+    const session = this.#live(sessionId, epoch);
+    if (session !== undefined) {
       this.#sessions.delete(sessionId);
-      // Not awaited before completing: should the service die now, the message comes again.
+      // Completed when it is done: should the service die before, the message comes again.
       await session.close(null);
     }
     await delivery.complete();
@@ -290,8 +319,8 @@ export class DeviceService {
     delivery: Delivery,
   ): Promise<void> {
     const { journal, crashPoint } = this.#parts;
-    const session = this.#sessions.get(sessionId);
-    if (session?.epoch !== epoch) {
+    const session = this.#live(sessionId, epoch);
+    if (session === undefined) {
       log(`command ${commandId} was ignored: session ${sessionId} is not open here with epoch ${epoch}`);
       await delivery.complete();
       return;
@@ -333,8 +362,8 @@ export class DeviceService {
     delivery: Delivery,
   ): Promise<void> {
     const { journal } = this.#parts;
-    const session = this.#sessions.get(sessionId);
-    if (session?.epoch === epoch) {
+    const session = this.#live(sessionId, epoch);
+    if (session !== undefined) {
       const now = new Date().toISOString();
       const isUnseen = journal.receiveCommand(
         { commandId, sessionId, epoch, commandHash: '', receivedAt: now, startUntil: now },
@@ -344,6 +373,11 @@ export class DeviceService {
       if (!isUnseen) session.cancel(commandId);
     }
     await delivery.complete();
+  }
+
+  #live(sessionId: string, epoch: number): LiveSession | undefined {
+    const session = this.#sessions.get(sessionId);
+    return session?.epoch === epoch && !session.isOver ? session : undefined;
   }
 
   /** Ends sessions that the backend must have ended while this device could not hear it. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fixedLimits } from '../../domain/limits.ts';
 import type { EndedBody } from '../../domain/session/deviceMessage.ts';
@@ -30,6 +31,7 @@ interface Failure {
 
 const respawnMs = 200;
 const slowestRespawnMs = 10_000;
+const lastWordsMs = 1_000;
 const startsBeforeRefusal = 5;
 /** Commands that are told to stop get their grace (half a second), the proof and the upload of their last output. */
 const stopPatienceMs = 5_000;
@@ -68,6 +70,11 @@ export class LiveSession {
     this.#isOpen = session.isOpen;
   }
 
+  /** True when it takes no more commands. */
+  get isOver(): boolean {
+    return this.#isEnding;
+  }
+
   /** Ids of commands that wait or run. */
   get openCommands(): readonly string[] {
     return [...this.#waiting, ...this.#running.keys()];
@@ -96,9 +103,8 @@ export class LiveSession {
       this.#heard(message);
     });
     worker.once('exit', (code, signal) => {
-      if (isAnswered) this.#failedStarts = 0;
-      else this.#failedStarts += 1;
-      void this.#workerEnded(`${signal ?? `exit code ${code}`}`);
+      this.#failedStarts = isAnswered ? 0 : this.#failedStarts + 1;
+      void allHeard(worker).then(() => this.#workerEnded(`${signal ?? `exit code ${code}`}`));
     });
     this.#tell({ type: 'settings', ...this.#with.processSettings });
   }
@@ -330,6 +336,13 @@ export class LiveSession {
     if (this.#worker?.connected === true) this.#worker.send(message, () => undefined);
   }
 }
+
+/** What a process said last may arrive after the news of its end. */
+const allHeard = async (worker: ChildProcess): Promise<void> => {
+  if (!worker.connected) return;
+  const giveUp = AbortSignal.timeout(lastWordsMs);
+  await once(worker, 'disconnect', { signal: giveUp }).catch(() => undefined);
+};
 
 const startedBodyOf = ({ commandId, commandHash }: JournalledCommand, deviceTime: string) => ({
   commandId,

@@ -88,7 +88,8 @@ const carriesMarker = (pid: number, marker: string): boolean => {
  * group still does), and the descendants of all these.
  */
 export const processesOf = (executor: ProcessIdentity): readonly number[] => {
-  if (executor.bootId !== bootId()) return [];
+  // Group 0 is the kernel's and process 1 is everybody's ancestor: a damaged record must never lead there.
+  if (executor.bootId !== bootId() || !(executor.pid > 1) || executor.marker === '') return [];
   const leader = readStat(executor.pid);
   const isReused = leader !== undefined && startTimeOf(leader) !== executor.startTime;
   const found = new Set<number>();

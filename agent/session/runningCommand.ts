@@ -138,7 +138,8 @@ export class RunningCommand {
       type: 'ended',
       end: {
         commandId: this.#order.commandId,
-        state: this.#stop?.state ?? (lost ? 'Lost' : finished?.error == null ? 'Completed' : 'Failed'),
+        state:
+          this.#stop?.state ?? (lost ? 'Lost' : (finished?.error ?? null) === null ? 'Completed' : 'Failed'),
         startedAt: this.#isStartTold ? null : this.#startedAt,
         output: parts,
         cancelReached: this.#cancelReached,

@@ -110,6 +110,8 @@ export const runWorker = (): void => {
         break;
     }
   });
+  // Whoever stops the whole service signals all its processes; the service says what is to end, and in which order.
+  process.on('SIGTERM', () => undefined).on('SIGINT', () => undefined);
   process.once('disconnect', () => {
     isEnding = true;
     void Promise.all([...all.values()].map((executor) => endProcesses(executor, 0))).finally(() =>

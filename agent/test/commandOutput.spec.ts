@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../evidence/canonical.ts';
+import { CommandOutput } from '../session/commandOutput.ts';
+
+class MemoryStore {
+  readonly path = 'output/blob';
+  readonly blocks: Buffer[] = [];
+  failAt = Number.POSITIVE_INFINITY;
+
+  async append(bytes: Buffer): Promise<void> {
+    if (this.blocks.length >= this.failAt) throw new Error('the store is full');
+    this.blocks.push(Buffer.from(bytes));
+  }
+
+  get content(): Buffer {
+    return Buffer.concat(this.blocks);
+  }
+}
+
+const line = (letter: string, size: number): Buffer => Buffer.from(`${letter.repeat(size - 1)}\n`);
+
+describe('output of a command', () => {
+  it('stays inline up to 8 KB, in whole lines', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store);
+    output.add(Buffer.from('{"a":1}\n{"name":"ü'));
+    const [first] = await output.take(false);
+    expect(first).toMatchObject({ part: 1, offset: 0, size: 8, inline: { text: '{"a":1}\n' }, blob: null });
+    output.add(Buffer.from('"}\n'));
+    const [second, none] = await output.take(true);
+    expect(second).toMatchObject({ part: 2, offset: 8, inline: { text: '{"name":"ü"}\n' } });
+    expect(second?.sha256).toBe(sha256('{"name":"ü"}\n'));
+    expect(none).toBeUndefined();
+    expect(store.blocks).toEqual([]);
+  });
+
+  it('takes exactly 8 KB inline, and one byte more to the store', async () => {
+    for (const [size, isInline] of [
+      [8192, true],
+      [8193, false],
+    ] as const) {
+      const output = new CommandOutput(async () => new MemoryStore());
+      output.add(line('x', size));
+      const [part] = await output.take(true);
+      expect(part?.inline !== null).toBe(isInline);
+      expect(part?.blob === null).toBe(isInline);
+    }
+  });
+
+  it('moves to the store with what was inline before, so that positions agree', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store);
+    const parts = [];
+    for (const letter of ['a', 'b', 'c', 'd']) {
+      output.add(line(letter, 3_000));
+      parts.push(...(await output.take(false)));
+    }
+    expect(parts.map(({ part, offset, inline }) => [part, offset, inline !== null])).toEqual([
+      [1, 0, true],
+      [2, 3_000, true],
+      [3, 6_000, false],
+      [4, 9_000, false],
+    ]);
+    const whole = Buffer.concat(['a', 'b', 'c', 'd'].map((letter) => line(letter, 3_000)));
+    expect(store.content).toEqual(whole);
+    for (const { offset, size, sha256: hash } of parts) {
+      expect(sha256(store.content.subarray(offset, offset + size))).toBe(hash);
+    }
+  });
+
+  it('cuts parts at 4 MiB', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store);
+    output.add(Buffer.alloc(9 * 1024 * 1024, 'x'));
+    const parts = await output.take(true);
+    expect(parts.map(({ size }) => size)).toEqual([4, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024));
+  });
+
+  it('reports what was stored before a fault, and no part after it', async () => {
+    const store = new MemoryStore();
+    store.failAt = 1;
+    const output = new CommandOutput(async () => store);
+    output.add(Buffer.alloc(6 * 1024 * 1024, 'x'));
+    expect((await output.take(false)).map(({ part }) => part)).toEqual([1]);
+    expect(output.fault?.message).toBe('the store is full');
+    store.failAt = 9;
+    output.add(line('y', 100));
+    expect(await output.take(true)).toEqual([]);
+  });
+});
