@@ -157,6 +157,7 @@ export class CoreModule {
     core.state = 'postInvocationHooks';
     await this.#runHooks('postInvocation', post);
     core.state = undefined;
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- handlers may throw anything, and it stays as it is
     if (post.error !== null && post.error !== undefined) throw post.error;
     return model.getResponse(context, post.result);
   }

@@ -12,6 +12,7 @@ import type { Listener, TriggerContext } from './trigger.ts';
 
 /** The SDK's default of 30 s makes a broker restart look like an outage. */
 const RETRY_DELAY_MS = 500;
+const SHORTEST_RENEWAL_MS = 200;
 
 /**
  * Listens on a queue, with sessions when `isSessionsEnabled`. Keeps reconnecting; a failing connection is logged once.
@@ -44,7 +45,11 @@ export function startServiceBusTrigger(
   if (queueName === '') throw new Error(`${where}: queueName is missing.`);
   const sessions = trigger.isSessionsEnabled === true;
   const client = connect(fn, sessions, context);
-  const dispatcher = new Dispatcher(fn, queueName, autoCompletes(fn, options), context);
+  const behaviour = {
+    autoComplete: autoCompletes(fn, options),
+    renewForMs: sessions ? 0 : options.maxAutoLockRenewalMs,
+  };
+  const dispatcher = new Dispatcher(fn, queueName, behaviour, context);
   return sessions
     ? new SessionPool(client, queueName, options, dispatcher)
     : new QueueListener(client, queueName, options, dispatcher);
@@ -74,16 +79,24 @@ export class Dispatcher {
   readonly #fn: RegisteredFunction;
   readonly #queueName: string;
   readonly #autoComplete: boolean;
+  readonly #renewForMs: number;
   readonly #context: TriggerContext;
   readonly #running = new Set<Promise<void>>();
   #connectionFailed = false;
 
-  constructor(fn: RegisteredFunction, queueName: string, autoComplete: boolean, context: TriggerContext) {
+  /** `renewForMs` 0 leaves locks alone; a session's lock is the session receiver's matter. */
+  constructor(
+    fn: RegisteredFunction,
+    queueName: string,
+    behaviour: { autoComplete: boolean; renewForMs: number },
+    context: TriggerContext,
+  ) {
     this.#fn = fn;
     this.#queueName = queueName;
-    this.#autoComplete = autoComplete;
+    this.#autoComplete = behaviour.autoComplete;
+    this.#renewForMs = behaviour.renewForMs;
     this.#context = context;
-    if (!autoComplete) {
+    if (!behaviour.autoComplete) {
       context.log.warn(
         'host',
         `${fn.name}: autoCompleteMessages is off and nothing can settle a message here; each stays locked until its lock expires and comes back`,
@@ -104,6 +117,7 @@ export class Dispatcher {
   async #run(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage): Promise<void> {
     this.recovered();
     const { log } = this.#context;
+    const stopRenewing = this.#keepLocked(receiver, message);
     try {
       await this.#context.invoke(this.#fn, {
         inputData: [
@@ -121,11 +135,41 @@ export class Dispatcher {
         .abandonMessage(message)
         .catch((refusal: unknown) => this.#settlementFailed(message, refusal));
       return;
+    } finally {
+      stopRenewing();
     }
     if (!this.#autoComplete) return;
     await receiver
       .completeMessage(message)
       .catch((refusal: unknown) => this.#settlementFailed(message, refusal));
+  }
+
+  /**
+   * Renews the message's lock until the function has ended or the limit is reached. The SDK's own renewal goes on until
+   * the message is settled, which would keep an unsettled one (auto-completion off) locked for minutes.
+   */
+  #keepLocked(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage): () => void {
+    const limit = Date.now() + this.#renewForMs;
+    let timer: NodeJS.Timeout | undefined;
+    let ended = false;
+    const arm = (lockedUntil: Date | undefined) => {
+      if (ended || lockedUntil === undefined || Date.now() >= limit) return;
+      timer = setTimeout(renew, Math.max((lockedUntil.getTime() - Date.now()) / 2, SHORTEST_RENEWAL_MS));
+    };
+    const renew = () => {
+      receiver.renewMessageLock(message).then(arm, (error: unknown) => {
+        if (!ended)
+          this.#context.log.warn(
+            'host',
+            `${this.#fn.name}: the lock of message ${message.messageId} cannot be renewed: ${describe(error)}`,
+          );
+      });
+    };
+    if (this.#renewForMs > 0) arm(message.lockedUntilUtc);
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+    };
   }
 
   #settlementFailed(message: ServiceBusReceivedMessage, error: unknown): void {
@@ -166,7 +210,7 @@ class QueueListener implements Listener {
     this.#client = client;
     this.#dispatcher = dispatcher;
     const receiver = client.createReceiver(queueName, {
-      maxAutoLockRenewalDurationInMs: options.maxAutoLockRenewalMs,
+      maxAutoLockRenewalDurationInMs: 0, // the dispatcher renews
       skipParsingBodyAsJson: true,
     });
     this.#subscription = receiver.subscribe(

@@ -1,0 +1,28 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { eventually, temporaryFolder } from './startHost.ts';
+
+/** The file in which a fixture writes down what it was given, one JSON value a line. */
+export class Notes<T> {
+  readonly file = path.join(temporaryFolder(), 'notes.jsonl');
+
+  all(): T[] {
+    if (!existsSync(this.file)) return [];
+    return readFileSync(this.file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T);
+  }
+
+  where(matches: (note: T) => boolean): T[] {
+    return this.all().filter(matches);
+  }
+
+  /** The notes that match, as soon as there are at least `count`. */
+  atLeast(count: number, matches: (note: T) => boolean, withinMs?: number): Promise<T[]> {
+    return eventually(() => {
+      const found = this.where(matches);
+      return found.length >= count ? found : undefined;
+    }, withinMs);
+  }
+}
