@@ -110,6 +110,7 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
   const dropContainer = (container: Container) => {
     database.prepare('DELETE FROM items WHERE container = ?').run(container.n);
     database.prepare('DELETE FROM containers WHERE n = ?').run(container.n);
+    container.isGone = true;
   };
 
   return {

@@ -1,9 +1,12 @@
+import { ownerNotFound } from '../errors.ts';
 import type { Database } from './database.ts';
 
 /** Something whose last sequence number is kept in memory and stored with each commit. */
 export interface Sequenced {
   readonly n: number;
   lsn: number;
+  /** Set when it was deleted: writes that were queued behind the deletion must not bring items back. */
+  isGone?: boolean;
 }
 
 export interface WriteQueue {
@@ -104,6 +107,7 @@ export function createWriteQueue(database: Database): WriteQueue {
   return {
     run,
     nextLsn(container) {
+      if (container.isGone === true) throw ownerNotFound('The container');
       if (!touched.has(container)) touched.set(container, container.lsn);
       container.lsn += 1;
       return container.lsn;
