@@ -66,7 +66,7 @@ async function perform(
   const queue = namespace.find(path);
   switch (request.method) {
     case 'GET':
-      if (!queue) throw entityNotFound(path);
+      if (!queue || queue.isDeadLetter) throw entityNotFound(path);
       return { status: 200, body: describeQueue(host, queue) };
     case 'DELETE':
       namespace.remove(path);

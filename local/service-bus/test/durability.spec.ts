@@ -115,7 +115,7 @@ describe('the broker as a process', () => {
     });
     for (let round = 0; round < 3; round += 1) {
       const before = acknowledged.length;
-      await expect.poll(() => acknowledged.length, { timeout: 15_000 }).toBeGreaterThan(before + 200);
+      await expect.poll(() => acknowledged.length, { timeout: 15_000 }).toBeGreaterThan(before + 100);
       await kill(running);
       ({ process: running, host } = await startChild());
     }

@@ -79,6 +79,18 @@ describe('a queue with sessions', () => {
     expect((await client.acceptNextSession(queue)).sessionId).toBe('second');
   });
 
+  it('gives each of many waiting receivers on one connection a session of its own', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    const waiting = Array.from({ length: 40 }, () => client.acceptNextSession(queue));
+    const sender = broker.client().createSender(queue);
+    const ids = waiting.map((_, index) => `s-${index}`);
+    await sender.sendMessages(ids.map((sessionId) => ({ body: sessionId, sessionId })));
+    const receivers = await Promise.all(waiting);
+    expect(receivers.map((receiver) => receiver.sessionId).sort()).toEqual([...ids].sort());
+    for (const receiver of receivers) expect((await receiveOne(receiver)).body).toBe(receiver.sessionId);
+  });
+
   it('says ServiceTimeout when no session turns up in time', async () => {
     const queue = await broker.queue({ requiresSession: true });
     const client = broker.client({ retryOptions: { maxRetries: 0, timeoutInMs: 1500 } });

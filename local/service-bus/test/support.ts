@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import {
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
+import rhea, { type Connection, type EventContext } from 'rhea';
 import { createAuthority } from '../../certificates/authority.ts';
 import { type RunningBroker, startBroker } from '../broker.ts';
 import type { BrokerConfig, DeclaredQueue, NamespaceConfig } from '../config.ts';
@@ -116,4 +118,37 @@ export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceB
   const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5000 });
   if (!message) throw new Error('No message came within 5 s.');
   return message;
+}
+
+/** A plain AMQP connection without any token, for what the SDK cannot show. */
+export function connectRaw(host: string): Connection {
+  const container = rhea.create_container();
+  container.on('error', () => undefined);
+  container.on('disconnected', () => undefined);
+  const [name, port] = host.split(':');
+  return container.connect({
+    host: name ?? '',
+    port: Number(port),
+    transport: 'tls',
+    servername: 'localhost',
+    reconnect: false,
+    ca: tls.getCACertificates('default'),
+  } as never);
+}
+
+/** @returns the status that `$cbs` answers. */
+export async function putToken(connection: Connection, uri: string, token: string): Promise<number> {
+  const name = `replies-${randomUUID()}`;
+  const replies = connection.open_receiver({ name, source: { address: '$cbs' } });
+  const requests = connection.open_sender({ target: { address: '$cbs' } });
+  const answered = once(replies, 'message');
+  await once(requests, 'sendable');
+  requests.send({
+    message_id: 'token',
+    reply_to: name,
+    application_properties: { operation: 'put-token', type: 'servicebus.windows.net:sastoken', name: uri },
+    body: token,
+  } as never);
+  const [context] = (await answered) as [EventContext];
+  return Number(context.message?.application_properties?.['status-code']);
 }

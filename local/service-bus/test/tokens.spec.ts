@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -5,11 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ClientConnection } from '../amqp/clientConnection.ts';
+import type { Connection } from '../amqp/rhea.ts';
 import type { NamespaceConfig } from '../config.ts';
+import { Deadlines } from '../engine/deadlines.ts';
 import {
   connectionString,
+  connectRaw,
   listenRule,
+  putToken,
   quickRetries,
   receiveOne,
   root,
@@ -138,6 +144,70 @@ describe('SAS tokens', () => {
     );
     clients.push(client);
     await client.createReceiver('d1').peekMessages(1);
+  });
+
+  it.each(['d1', 'd1/$DeadLetterQueue', 'd1/$management'])('are needed to attach to %s', async (address) => {
+    const connection = connectRaw(broker.host);
+    try {
+      const links = [
+        connection.open_receiver({ source: { address } }),
+        connection.open_sender({ target: { address } }),
+      ];
+      await Promise.all(
+        links.map((link) => {
+          const direction = link.is_receiver() ? 'receiver' : 'sender';
+          link.on(`${direction}_error`, () => undefined);
+          return once(link, `${direction}_close`);
+        }),
+      );
+      for (const link of links) {
+        expect(link.error).toMatchObject({ condition: 'amqp:unauthorized-access' });
+        expect(link.source?.address ?? link.target?.address).toBeUndefined();
+      }
+    } finally {
+      connection.close();
+    }
+  });
+
+  it('put for one queue on a connection do not open another one', async () => {
+    const connection = connectRaw(broker.host);
+    try {
+      const token = sasToken(`sb://${broker.host}/`, root);
+      expect(await putToken(connection, `sb://${broker.host}/d1`, token)).toBe(202);
+      expect(await putToken(connection, `sb://${foreignHost}/d10`, token)).toBe(401);
+      const open = connection.open_receiver({ source: { address: 'd1' } });
+      await once(open, 'receiver_open');
+      const closed = connection.open_receiver({ source: { address: 'd10' } });
+      closed.on('receiver_error', () => undefined);
+      await once(closed, 'receiver_close');
+      expect(closed.error).toMatchObject({ condition: 'amqp:unauthorized-access' });
+      expect(open.is_open()).toBe(true);
+    } finally {
+      connection.close();
+    }
+  });
+
+  it('must be put within 20 seconds', () => {
+    vi.useFakeTimers();
+    try {
+      const deadlines = new Deadlines();
+      const close = vi.fn();
+      const silent = new ClientConnection({ close } as unknown as Connection, deadlines);
+      const known = new ClientConnection(
+        { close: () => expect.unreachable() } as unknown as Connection,
+        deadlines,
+      );
+      known.grant({ path: 'd1', rights: ['Listen'], expiresAt: Date.now() + 60_000 });
+      vi.advanceTimersByTime(19_900);
+      expect(close).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(200);
+      expect(close).toHaveBeenCalledWith(expect.objectContaining({ condition: 'amqp:connection:forced' }));
+      silent.end();
+      known.end();
+      deadlines.stop();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('need Manage to administer', async () => {
