@@ -29,8 +29,13 @@ export class AppendUpload {
   /** Throws an Error with a text for the responder when the bytes could not be stored. */
   async append(bytes: Buffer): Promise<void> {
     if (!this.#exists) {
-      await this.#insist(async () => {
-        await this.#client.createIfNotExists();
+      await this.#insist(async (isOutcomeUnknown) => {
+        try {
+          await this.#client.createIfNotExists();
+        } catch (error) {
+          // A ticket that may create and not write is refused for a blob that exists: after a lost answer, our own.
+          if (!(isOutcomeUnknown && statusOf(error) === 403)) throw error;
+        }
       });
       this.#exists = true;
     }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AnonymousCredential, BlockBlobClient } from '@azure/storage-blob';
 import { CommandFailure } from '../commands/command.ts';
 import { pathOfBlob, statusOf, storeCodeOf, withTicket } from './blobAddress.ts';
@@ -9,6 +10,7 @@ const commitTries = 5;
 export class BlockUpload {
   readonly blockSize = 8 * 1024 * 1024;
   readonly #client: BlockBlobClient;
+  readonly #committer: BlockBlobClient;
   readonly #path: string;
   readonly #ids: string[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -16,10 +18,13 @@ export class BlockUpload {
 
   constructor(url: string, ticket: string) {
     this.#path = pathOfBlob(url);
-    // A block may be sent again without harm, so repeats are the client's own business.
-    this.#client = new BlockBlobClient(withTicket(url, ticket), new AnonymousCredential(), {
-      retryOptions: { maxTries: 6, retryDelayInMs: 500, maxRetryDelayInMs: 8_000, tryTimeoutInMs: 120_000 },
-    });
+    const client = (maxTries: number): BlockBlobClient =>
+      new BlockBlobClient(withTicket(url, ticket), new AnonymousCredential(), {
+        retryOptions: { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8_000, tryTimeoutInMs: 120_000 },
+      });
+    // A block may be sent again without harm, so repeats are the client's own business. Those of a commit are not.
+    this.#client = client(6);
+    this.#committer = client(1);
   }
 
   /** Resolves when there is room for the next block. */
@@ -49,7 +54,7 @@ export class BlockUpload {
     let isOutcomeUnknown = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const { etag } = await this.#client.commitBlockList(
+        const { etag } = await this.#committer.commitBlockList(
           this.#ids,
           // When our own commit may have taken place, a second one of the same blocks changes nothing and tells the ETag,
           // which a write-only ticket may not ask for.
@@ -65,6 +70,7 @@ export class BlockUpload {
           throw uploadFailure(error);
         }
         isOutcomeUnknown = true;
+        await pause(500 * attempt);
       }
     }
   }
