@@ -6,12 +6,15 @@ import { eventually, temporaryFolder } from './startHost.ts';
 export class Notes<T> {
   readonly file = path.join(temporaryFolder(), 'notes.jsonl');
 
-  all(): T[] {
+  lines(): string[] {
     if (!existsSync(this.file)) return [];
     return readFileSync(this.file, 'utf8')
       .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as T);
+      .filter((line) => line !== '');
+  }
+
+  all(): T[] {
+    return this.lines().map((line) => JSON.parse(line) as T);
   }
 
   where(matches: (note: T) => boolean): T[] {
