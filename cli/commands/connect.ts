@@ -3,6 +3,7 @@ import { runPipedLines } from '../console/pipedConsole.ts';
 import { type GlobalOptions, openClient } from '../context.ts';
 import { exitCodes } from '../exitCodes.ts';
 import { findDevice } from '../session/findDevice.ts';
+import { leaveSession } from '../session/leaveSession.ts';
 import { LiveSession } from '../session/liveSession.ts';
 import { sayConnected } from '../session/say.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
@@ -27,7 +28,7 @@ export const connect = async (device: string, options: ConnectOptions): Promise<
     return await new InteractiveConsole(client, session, name).run();
   } finally {
     forget();
-    await session.disconnect();
+    await leaveSession(session);
   }
 };
 
@@ -35,7 +36,7 @@ export const connect = async (device: string, options: ConnectOptions): Promise<
 const leaveOnSignals = (session: LiveSession): (() => void) => {
   const leave = () => {
     notice('Disconnecting.');
-    void session.disconnect().finally(() => process.exit(exitCodes.stopped));
+    void leaveSession(session).finally(() => process.exit(exitCodes.stopped));
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, leave);

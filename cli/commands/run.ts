@@ -4,6 +4,7 @@ import { reportOf } from '../failure.ts';
 import { CollectedOutput } from '../output/collectedOutput.ts';
 import { createOutputWriter, type OutputPage } from '../output/outputWriter.ts';
 import { findDevice } from '../session/findDevice.ts';
+import { leaveSession } from '../session/leaveSession.ts';
 import { LiveSession } from '../session/liveSession.ts';
 import { sayConnected, sayEnd, sayFile } from '../session/say.ts';
 import { type CommandListener, isEnded, type TrackedCommand } from '../session/trackedCommand.ts';
@@ -28,7 +29,7 @@ export const run = async (device: string, lines: readonly string[], options: Run
     return await runLines(session, lines, options.json === true, stop);
   } finally {
     stop.forget();
-    await session.disconnect();
+    await leaveSession(session);
   }
 };
 
@@ -63,6 +64,7 @@ const runLines = async (
     }
   }
   await Promise.all(runs);
+  if (session.fault !== undefined) throw session.fault;
   return worst;
 };
 
@@ -132,7 +134,7 @@ const stopOnSignals = (session: LiveSession): Stop => {
   const onSignal = () => {
     if (isAsked) {
       notice('Leaving without waiting.');
-      void session.disconnect().finally(() => process.exit(exitCodes.stopped));
+      void leaveSession(session).finally(() => process.exit(exitCodes.stopped));
       return;
     }
     isAsked = true;

@@ -41,12 +41,13 @@ export class InteractiveConsole {
     this.#session.settled.then(over, over);
     this.#attach();
     try {
-      while (this.#session.end === undefined) {
+      while (this.#session.end === undefined && this.#session.fault === undefined) {
         const line = await this.#nextLine();
-        if (this.#session.end !== undefined) break;
+        if (this.#session.end !== undefined || this.#session.fault !== undefined) break;
         const wantsToLeave = line === undefined || (await this.#runToEnd(line)) === 'leave';
         if (wantsToLeave && (await this.#mayLeave())) return exitCodes.completed;
       }
+      if (this.#session.fault !== undefined) throw this.#session.fault;
       this.#say(sessionEndText(this.#session.end));
       return exitCodes.completed;
     } finally {

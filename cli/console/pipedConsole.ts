@@ -26,7 +26,7 @@ export const runPipedLines = async (client: LiveResponseClient, session: LiveSes
   const stop = () => lines.close();
   session.settled.then(stop, stop);
   for await (const line of lines) {
-    if (session.end !== undefined) break;
+    if (session.end !== undefined || session.fault !== undefined) break;
     const outcome = await runLine(line, options);
     if (outcome.kind === 'leave') break;
     worst = Math.max(worst, refusedExitCode(outcome));
@@ -38,6 +38,7 @@ export const runPipedLines = async (client: LiveResponseClient, session: LiveSes
     raised = undefined;
   }
   await Promise.all(views.map((view) => view.command.ended));
+  if (session.fault !== undefined) throw session.fault;
   for (const { command } of views) worst = Math.max(worst, exitCodeOf(command.state));
   if (session.end !== undefined) {
     notice(sessionEndText(session.end));

@@ -11,6 +11,9 @@ import { shownInLine } from '../terminal/neutralise.ts';
 import { eventShapes, type OutputPart } from './sessionEvent.ts';
 import { type CommandListener, type CommandState, isEnded, type TrackedCommand } from './trackedCommand.ts';
 
+/** A server that does not answer must not keep anyone from leaving; the idle limit ends the session then. */
+const disconnectWithinMs = 10_000;
+
 interface Tracking extends TrackedCommand {
   readonly end: () => void;
 }
@@ -36,6 +39,8 @@ export class LiveSession {
   directory = '';
   device: ConnectedDevice | undefined;
   end: SessionEnd | undefined;
+  /** Why the events cannot be followed any more, when it is not the session's end. */
+  fault: Error | undefined;
   /** Settles when the events have ended; rejects when they cannot be followed any more. */
   readonly settled: Promise<void>;
   /** Settles when the device has answered; rejects with a Failure when it never will. */
@@ -101,8 +106,9 @@ export class LiveSession {
 
   /** Ends the session on the server; the events of what was still open are not waited for. */
   async disconnect(): Promise<void> {
+    const signal = AbortSignal.timeout(disconnectWithinMs);
     try {
-      if (this.end === undefined) await this.#client.disconnect(this.sessionId);
+      if (this.end === undefined) await this.#client.disconnect(this.sessionId, { signal });
     } finally {
       this.#leave.abort(new Error('left'));
     }
@@ -118,7 +124,9 @@ export class LiveSession {
       }
     } catch (error) {
       this.#connection.reject(error);
-      if (!this.#leave.signal.aborted) throw error;
+      if (this.#leave.signal.aborted) return;
+      this.fault = error instanceof Error ? error : new Error(String(error));
+      throw error;
     } finally {
       this.#connection.reject(notConnected(this.end));
       for (const command of this.#commands.values()) command.end();

@@ -202,9 +202,9 @@ describe.skipIf(!hasScript)('on a terminal', () => {
     const running = onTerminal();
     await running.saw(prompt);
     running.child.stdin.write('hel\t');
-    await running.saw(/> hel[^]*p /);
+    await running.saw(/\[15Ghelp /);
     running.child.stdin.write('\r');
-    await running.saw(/p \r\n[^]*web-01:\/root> /);
+    await running.saw(/\[15Ghelp \r+\n[^]*web-01:\/root> /);
     running.child.stdin.write('exit\r');
     await running.finished;
     expect(lines()).toEqual(['help']);

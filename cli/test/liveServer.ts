@@ -11,6 +11,8 @@ export interface Execution {
   readonly commandId: string;
   readonly line: string;
   output(text: string | Uint8Array, stream?: 'result' | 'stdout' | 'stderr'): void;
+  /** Output that is not in the event; `stored` is what the store hands out for it. */
+  storedOutput(recorded: string, stored?: string): void;
   file(fileId: string, name: string, content: Uint8Array): void;
   end(state: 'Completed' | 'Failed' | 'Cancelled' | 'TimedOut' | 'Lost', facts?: object): void;
 }
@@ -46,6 +48,7 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
   let events: Envelope[] = [];
   const streams = new Set<ServerResponse>();
   const running = new Map<string, Execution>();
+  const outputs = new Map<string, Buffer[]>();
   const contents = new Map<string, { readonly name: string; readonly content: Uint8Array }>();
   const isSettled = () =>
     events.some(({ type }) => /^Session(Disconnected|Expired)$/.test(type)) && running.size === 0;
@@ -85,6 +88,7 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
           ? { text: bytes.toString('utf8') }
           : { text: bytes.toString('utf8'), bytes: bytes.toString('base64') };
         part += 1;
+        outputs.set(commandId, [...(outputs.get(commandId) ?? []), bytes]);
         const recorded = {
           commandId,
           part,
@@ -96,6 +100,21 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
         };
         size += bytes.length;
         append([{ type: 'CommandOutputRecorded', data: { ...recorded, blob: null } }]);
+      },
+      storedOutput: (recorded, stored = recorded) => {
+        const bytes = Buffer.from(recorded);
+        part += 1;
+        outputs.set(commandId, [...(outputs.get(commandId) ?? []), Buffer.from(stored)]);
+        const facts = {
+          commandId,
+          part,
+          stream: 'stdout',
+          offset: size,
+          size: bytes.length,
+          sha256: hash(bytes),
+        };
+        size += bytes.length;
+        append([{ type: 'CommandOutputRecorded', data: { ...facts, inline: null, blob: 'b' } }]);
       },
       file: (fileId, name, content) => {
         contents.set(fileId, { name, content });
@@ -210,6 +229,11 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
         if (behaviour.cancel) behaviour.cancel(execution);
         else execution.end('Cancelled', { exitCode: null });
       },
+    ],
+    [
+      'GET',
+      /^\/api\/sessions\/[^/]+\/commands\/([^/]+)\/output$/,
+      (call, id = '') => void call.response.end(Buffer.concat(outputs.get(id) ?? [])),
     ],
     [
       'GET',

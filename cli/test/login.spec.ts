@@ -1,11 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { createAuthority } from '../../local/certificates/authority.ts';
-import { type RunningIdentity, startIdentity } from '../../local/identity/server.ts';
 import { type Call, type RunningServer, startServer } from '../../sdk/test/contractServer.ts';
+import { type RunningIssuer, startIssuer } from './issuer.ts';
 import { aWorkplace, type Workplace } from './runLr.ts';
 
 // Each `lr` is a process of its own, and machines are slow at times.
@@ -15,30 +13,16 @@ const lrClient = 'f0523bd8-7369-41ce-a5ba-9243aed60001';
 const automation = { id: 'b71e0d94-3f25-4c8a-a1d6-5e0f6a920001', secret: 'local-only-contoso-automation' };
 const userScope = 'api://live-response/.default';
 
-let folder: string;
-let caFile: string;
-let identity: RunningIdentity;
+let issuer: RunningIssuer;
 let api: RunningServer;
 let tokens: string[];
 let place: Workplace;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'login-'));
-  const authority = await createAuthority(join(folder, 'certificates'));
-  ({ caFile } = authority);
-  setDefaultCACertificates([...getCACertificates('default'), await readFile(caFile, 'utf8')]);
-  identity = await startIdentity({
-    dataDir: folder,
-    port: 0,
-    msiPort: 0,
-    identityHeader: 'h',
-    tls: authority,
-  });
+  issuer = await startIssuer();
+  setDefaultCACertificates([...getCACertificates('default'), await readFile(issuer.caFile, 'utf8')]);
 });
-afterAll(async () => {
-  await identity.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => issuer.close());
 beforeEach(async () => {
   tokens = [];
   api = await startServer((call: Call) => {
@@ -53,8 +37,8 @@ afterEach(async () => {
 });
 
 const where = (clientId: string) => [
-  ...['--server', api.address, '--authority', identity.issuerBase, '--tenant', 'contoso'],
-  ...['--client-id', clientId, '--ca-file', caFile],
+  ...['--server', api.address, '--authority', issuer.address, '--tenant', 'contoso'],
+  ...['--client-id', clientId, '--ca-file', issuer.caFile],
 ];
 const claims = (token: string | undefined) =>
   JSON.parse(Buffer.from((token ?? '').split('.')[1] ?? '', 'base64url').toString()) as Record<
@@ -122,11 +106,11 @@ it('signs a client in with a secret from the environment, and again when the tok
 it('takes the secret from the file that the profile names', async () => {
   const profile = {
     server: api.address,
-    authority: identity.issuerBase,
+    authority: issuer.address,
     tenant: 'contoso',
     clientId: automation.id,
     scope: userScope,
-    caFile,
+    caFile: issuer.caFile,
     flow: 'client-credentials',
     secretFile: 'secret.txt',
   };

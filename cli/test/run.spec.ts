@@ -126,6 +126,24 @@ it('loses and repeats nothing when the event stream is cut', async () => {
   expect(stdout).toBe('one\ntwo\nthree\n');
 });
 
+it('fetches output that is not in the events, and stops when it is not what was recorded', async () => {
+  await given({
+    execute: (execution) => {
+      execution.output('small\n', 'stdout');
+      execution.storedOutput('large\n', execution.line === 'good' ? 'large\n' : 'LARGE\n');
+      execution.output('last\n', 'stdout');
+      execution.end('Completed');
+    },
+  });
+  const good = await place.run(['run', 'web-01', 'good']);
+  expect(good.stdout).toBe('small\nlarge\nlast\n');
+  expect(good.exitCode).toBe(0);
+  const forged = await place.run(['run', 'web-01', 'forged']);
+  expect(forged.stdout).not.toContain('LARGE');
+  expect(forged.stderr).toContain('not what the device recorded');
+  expect(forged.exitCode).toBe(70);
+});
+
 it('shows hostile output and never obeys it', async () => {
   await given({
     device: { name: 'web\u001b[2J-01' },
