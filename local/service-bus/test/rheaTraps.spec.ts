@@ -157,6 +157,22 @@ describe('rhea as a server', () => {
     expect(received).toHaveLength(2);
   });
 
+  it('trap 4: a drain is answered after the messages that were being deleted for it', async () => {
+    const queue = await broker.queue();
+    await send(queue, 3);
+    const connection = await rawConnection();
+    const receiver = rawReceiver(connection, queue, { snd_settle_mode: 1 });
+    await once(receiver, 'receiver_open');
+    const events: string[] = [];
+    receiver.on('message', () => events.push('message'));
+    const drained = once(receiver, 'receiver_drained', { signal: AbortSignal.timeout(3000) });
+    receiver.drain = true;
+    receiver.add_credit(10);
+    await drained;
+    events.push('drained');
+    expect(events).toEqual(['message', 'message', 'message', 'drained']);
+  });
+
   it('trap 4: short waits keep using one link', async () => {
     const queue = await broker.queue();
     const receiver = broker.client().createReceiver(queue);

@@ -116,6 +116,26 @@ describe('a queue with sessions', () => {
     await expect(receiver.completeMessage(message)).rejects.toMatchObject({ code: 'SessionLockLost' });
   });
 
+  it('takes a session whose lock ran out also from a receiver that could take more', async () => {
+    const queue = await broker.queue({ requiresSession: true, lockDurationSeconds: 1 });
+    const client = broker.client();
+    await client.createSender(queue).sendMessages({ body: 1, sessionId: 's' });
+    const receiver = await client.acceptSession(queue, 's', { maxAutoLockRenewalDurationInMs: 0 });
+    const taken = Promise.withResolvers<void>();
+    const lost = Promise.withResolvers<unknown>();
+    receiver.subscribe(
+      {
+        processMessage: async () => taken.resolve(),
+        processError: async ({ error }) => lost.resolve(error),
+      },
+      { maxConcurrentCalls: 10, autoCompleteMessages: false },
+    );
+    await taken.promise;
+    const next = await broker.client().acceptNextSession(queue);
+    expect((await receiveOne(next)).deliveryCount).toBe(1);
+    expect(await lost.promise).toMatchObject({ code: 'SessionLockLost' });
+  });
+
   it('refuses messages without session id, and receivers that ask for no session', async () => {
     const queue = await broker.queue({ requiresSession: true });
     const client = broker.client();
