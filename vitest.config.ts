@@ -1,11 +1,54 @@
 import { defineConfig } from 'vitest/config';
 
+const everywhere = ['**/node_modules/**', '**/*.slow.spec.ts'];
+const running = ['test/e2e/**', 'test/fault/**'];
+
+/**
+ * Three groups, one after the other: what needs no cloud, in parallel; the running system from end to end, on one cloud;
+ * the running system while parts of it are killed, on clouds of its own.
+ */
 export default defineConfig({
   test: {
-    include: ['{domain,contracts,evidence,functions,agent,sdk,cli,local,test}/**/*.spec.ts'],
-    exclude: ['**/node_modules/**', 'test/bench/**', '**/*.slow.spec.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['{agent,sdk,cli,local,test}/**/*.spec.ts'],
+          exclude: [...everywhere, ...running],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.spec.ts'],
+          exclude: everywhere,
+          globalSetup: ['test/support/cloudSetup.ts'],
+          setupFiles: ['test/support/trustCloud.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fault',
+          include: ['test/fault/**/*.spec.ts'],
+          exclude: everywhere,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

@@ -30,37 +30,31 @@ export const arbitraryCommand: fc.Arbitrary<SessionCommand> = fc.oneof(
       now: at(when),
     }),
   ),
-  fc
-    .record({ id: commandId, seconds })
-    .map(
-      ({ id, seconds: when }): SessionCommand => ({
-        type: 'RequestCancel',
-        commandId: id,
-        reason: 'user',
-        by: 'ana',
-        now: at(when),
-      }),
-    ),
-  fc
-    .record({ id: commandId, seconds })
-    .map(
-      ({ id, seconds: when }): SessionCommand => ({
-        type: 'SendToBackground',
-        commandId: id,
-        by: 'ana',
-        now: at(when),
-      }),
-    ),
-  fc
-    .record({ id: commandId, seconds })
-    .map(
-      ({ id, seconds: when }): SessionCommand => ({
-        type: 'DeclareCommandLost',
-        commandId: id,
-        reason: 'SILENT',
-        now: at(when),
-      }),
-    ),
+  fc.record({ id: commandId, seconds }).map(
+    ({ id, seconds: when }): SessionCommand => ({
+      type: 'RequestCancel',
+      commandId: id,
+      reason: 'user',
+      by: 'ana',
+      now: at(when),
+    }),
+  ),
+  fc.record({ id: commandId, seconds }).map(
+    ({ id, seconds: when }): SessionCommand => ({
+      type: 'SendToBackground',
+      commandId: id,
+      by: 'ana',
+      now: at(when),
+    }),
+  ),
+  fc.record({ id: commandId, seconds }).map(
+    ({ id, seconds: when }): SessionCommand => ({
+      type: 'DeclareCommandLost',
+      commandId: id,
+      reason: 'SILENT',
+      now: at(when),
+    }),
+  ),
   fc
     .record({ id: commandId, number: sequence, ends: state, seconds })
     .map(({ id, number, ends, seconds: when }) =>
@@ -73,21 +67,19 @@ export const arbitraryCommand: fc.Arbitrary<SessionCommand> = fc.oneof(
         when,
       ),
     ),
-  fc
-    .record({ id: commandId, number: sequence, seconds })
-    .map(({ id, number, seconds: when }) =>
-      apply(
-        message(
-          number,
-          {
-            kind: 'command.started',
-            body: { commandId: id, commandHash: 'c'.repeat(64), deviceTime: at(when) },
-          },
-          `${number}-${id}-started`,
-        ),
-        when,
+  fc.record({ id: commandId, number: sequence, seconds }).map(({ id, number, seconds: when }) =>
+    apply(
+      message(
+        number,
+        {
+          kind: 'command.started',
+          body: { commandId: id, commandHash: 'c'.repeat(64), deviceTime: at(when) },
+        },
+        `${number}-${id}-started`,
       ),
+      when,
     ),
+  ),
   sequence.map((number) => apply(openedMessage(number))),
   fc.constantFrom<SessionCommand>(
     { type: 'Disconnect', by: 'ana', now: at(3_900) },
