@@ -3,7 +3,7 @@ const only = (name, comment, from, allowed) => ({
   name,
   comment,
   severity: 'error',
-  from: { path: from },
+  from: { path: from, pathNot: '^[^/]+/test/' },
   to: { pathNot: [...allowed, '^node_modules/', '^(node:)?[a-z_/]+$'] },
 });
 
@@ -26,7 +26,7 @@ module.exports = {
       name: 'nothing-imports-local',
       comment: 'The stand-ins are for scripts and tests only.',
       severity: 'error',
-      from: { pathNot: '^(local|scripts|test)/' },
+      from: { pathNot: ['^(local|scripts|test)/', '^[^/]+/test/'] },
       to: { path: '^local/' },
     },
     {
