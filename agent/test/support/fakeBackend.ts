@@ -44,7 +44,8 @@ import { sha256 } from '../../../evidence/canonical.ts';
 import { keySetHash, type SigningKey, signKeySet, signPayload } from '../../../evidence/commandSignature.ts';
 import { deviceIdOf, isSignedBy, thumbprintOf } from '../../../evidence/deviceSignature.ts';
 import { createAuthority } from '../../../local/certificates/authority.ts';
-import { startBroker } from '../../../local/service-bus/broker.ts';
+import { type RunningBroker, startBroker } from '../../../local/service-bus/broker.ts';
+import type { BrokerConfig } from '../../../local/service-bus/config.ts';
 import { startStorage } from '../../../local/storage/server.ts';
 
 export const tenantId = '11111111-2222-3333-4444-555555555555';
@@ -85,14 +86,16 @@ export class FakeBackend {
   /** Seconds that this backend's clock is ahead. */
   clockAhead = 0;
   renewAfter = 1800;
+  heartbeatEvery = 600;
   keySets: KeySet[] = [];
   signer: CommandKey = newCommandKey('key-1');
   readonly #https: Server;
-  readonly #parts: { close(): Promise<void> }[];
-  readonly #namespace: string;
+  readonly #storage: { close(): Promise<void> };
+  readonly #busConfig: BrokerConfig;
   readonly #blobs: BlobServiceClient;
-  readonly #bus: ServiceBusClient;
-  readonly #administration: ServiceBusAdministrationClient;
+  #broker: RunningBroker | undefined;
+  #namespace = '';
+  #bus: ServiceBusClient | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #deviceKeys = new Map<string, DevicePublicKey>();
   readonly #sessionsRead = new Set<string>();
@@ -102,32 +105,27 @@ export class FakeBackend {
     directory: string;
     caFile: string;
     https: Server;
-    close: { close(): Promise<void> }[];
-    namespace: string;
+    storage: { close(): Promise<void> };
+    busConfig: BrokerConfig;
     blobEndpoint: string;
   }) {
     this.directory = parts.directory;
     this.caFile = parts.caFile;
     this.#https = parts.https;
-    this.#parts = parts.close;
-    this.#namespace = parts.namespace;
+    this.#storage = parts.storage;
+    this.#busConfig = parts.busConfig;
     this.server = `https://localhost:${(parts.https.address() as AddressInfo).port}`;
     this.#blobs = new BlobServiceClient(
       parts.blobEndpoint,
       new StorageSharedKeyCredential(account.name, account.key),
     );
-    const connection = `Endpoint=sb://${parts.namespace}/;SharedAccessKeyName=root;SharedAccessKey=root-key`;
-    this.#bus = new ServiceBusClient(connection, {
-      retryOptions: { maxRetries: 2, retryDelayInMs: 100, timeoutInMs: 10_000 },
-    });
-    this.#administration = new ServiceBusAdministrationClient(connection);
   }
 
   static async start(): Promise<FakeBackend> {
     const directory = await mkdtemp(join(tmpdir(), 'agent-backend-'));
     const { caFile, certFile, keyFile } = await createAuthority(join(directory, 'certificates'));
     tls.setDefaultCACertificates([...tls.getCACertificates('default'), await readFile(caFile, 'utf8')]);
-    const broker = await startBroker({
+    const busConfig: BrokerConfig = {
       dataDir: join(directory, 'bus'),
       synchronous: 'NORMAL',
       tls: { certFile, keyFile },
@@ -143,7 +141,7 @@ export class FakeBackend {
           queues: [{ name: presenceQueue }, { name: messagesQueue, requiresSession: true }],
         },
       ],
-    });
+    };
     const storage = await startStorage({
       dataDir: join(directory, 'blobs'),
       port: 0,
@@ -157,8 +155,8 @@ export class FakeBackend {
       directory,
       caFile,
       https,
-      close: [broker, storage],
-      namespace: broker.namespaces['devices'] ?? '',
+      storage,
+      busConfig,
       blobEndpoint: storage.blobEndpoint,
     });
     await backend.#begin();
@@ -182,6 +180,20 @@ export class FakeBackend {
         response.end(JSON.stringify(body));
       });
     });
+    await this.startBus();
+  }
+
+  async startBus(): Promise<void> {
+    const [namespace] = this.#busConfig.namespaces;
+    const port = Number(this.#namespace.split(':')[1] ?? 0);
+    this.#broker = await startBroker({
+      ...this.#busConfig,
+      namespaces: namespace === undefined ? [] : [{ ...namespace, port }],
+    });
+    this.#namespace = this.#broker.namespaces['devices'] ?? '';
+    this.#bus = new ServiceBusClient(this.#connectionString, {
+      retryOptions: { maxRetries: 2, retryDelayInMs: 100, timeoutInMs: 10_000 },
+    });
     this.#bus.createReceiver(presenceQueue).subscribe(
       {
         processMessage: async ({ body }) => {
@@ -192,13 +204,28 @@ export class FakeBackend {
       },
       { autoCompleteMessages: true },
     );
+    for (const sessionId of this.#sessionsRead) await this.#subscribe(sessionId);
+  }
+
+  async stopBus(): Promise<void> {
+    await this.#bus?.close();
+    await this.#broker?.close();
+  }
+
+  get #connectionString(): string {
+    return `Endpoint=sb://${this.#namespace}/;SharedAccessKeyName=root;SharedAccessKey=root-key`;
+  }
+
+  get #openBus(): ServiceBusClient {
+    if (this.#bus === undefined) throw new Error('The bus is not started.');
+    return this.#bus;
   }
 
   async close(): Promise<void> {
-    await this.#bus.close();
+    await this.stopBus();
     this.#https.closeAllConnections();
     await new Promise((resolve) => this.#https.close(resolve));
-    for (const part of this.#parts) await part.close();
+    await this.#storage.close();
     await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -240,7 +267,7 @@ export class FakeBackend {
     const isNew = !this.#deviceKeys.has(deviceId);
     this.#deviceKeys.set(deviceId, request.publicKey);
     if (isNew) {
-      await this.#administration.createQueue(deviceQueueOf(deviceId), {
+      await new ServiceBusAdministrationClient(this.#connectionString).createQueue(deviceQueueOf(deviceId), {
         lockDuration: 'PT5S',
         maxDeliveryCount: 100,
       });
@@ -283,7 +310,7 @@ export class FakeBackend {
         messagesQueue,
         expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
         serverTime: new Date(Date.now() + this.clockAhead * 1000).toISOString(),
-        heartbeatEvery: 1,
+        heartbeatEvery: this.heartbeatEvery,
         renewAfter: this.renewAfter,
         keySets: this.keySets,
       },
@@ -303,7 +330,11 @@ export class FakeBackend {
   async read(sessionId: string): Promise<void> {
     if (this.#sessionsRead.has(sessionId)) return;
     this.#sessionsRead.add(sessionId);
-    const receiver = await this.#bus.acceptSession(messagesQueue, sessionId);
+    await this.#subscribe(sessionId);
+  }
+
+  async #subscribe(sessionId: string): Promise<void> {
+    const receiver = await this.#openBus.acceptSession(messagesQueue, sessionId);
     receiver.subscribe(
       {
         processMessage: async ({ body }: ServiceBusReceivedMessage) => {
@@ -367,7 +398,7 @@ export class FakeBackend {
   }
 
   async sendRaw(deviceId: string, body: unknown): Promise<void> {
-    const sender = this.#bus.createSender(deviceQueueOf(deviceId));
+    const sender = this.#openBus.createSender(deviceQueueOf(deviceId));
     await sender.sendMessages({
       messageId: randomUUID(),
       body,
