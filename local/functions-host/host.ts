@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HostConfig } from './config.ts';
 import { DurableEngine } from './durable/engine.ts';
 import type { ApiAnswer } from './durable/managementApi.ts';
@@ -24,6 +25,7 @@ import { validateFunctions } from './validation.ts';
 const DEFAULT_BODY_LIMIT_BYTES = 104_857_600;
 const DEFAULT_HTTP_TIMEOUT_SECONDS = 230;
 const DAY_SECONDS = 86_400;
+const STOP_GRACE_MS = 3000;
 
 /** A started host. */
 export interface FunctionsHost {
@@ -141,9 +143,7 @@ async function assemble(
   const timers = new TimerState(path.join(config.dataDir, 'timers.sqlite'));
   closers.push(() => timers.close());
   const listeners: Listener[] = await startListeners(functions, hostJson, timers, context);
-  closers.push(async () => {
-    await Promise.all(listeners.map((listener) => listener.stop()));
-  });
+  closers.push(() => stopWithin(STOP_GRACE_MS, listeners));
   frontEnd.open({
     routes,
     invoker,
@@ -232,6 +232,15 @@ function lendIdentityEndpoint(settings: Record<string, string>): void {
     const value = settings[name];
     if (value !== undefined) process.env[name] = value;
   }
+}
+
+/** A function that takes longer than this is cut off with its app process; its message or batch comes again. */
+async function stopWithin(graceMs: number, listeners: readonly Listener[]): Promise<void> {
+  const grace = new AbortController();
+  const stopped = Promise.all(listeners.map((listener) => listener.stop()));
+  await Promise.race([stopped, delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
+  grace.abort();
+  stopped.catch(() => undefined);
 }
 
 const fromSeconds = (seconds: number | undefined): number | undefined =>

@@ -1,6 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventually, startHost } from './startHost.ts';
+import { eventually, startHost, temporaryFolder, writeApp } from './startHost.ts';
 
 describe('HTTP in buffered mode', () => {
   it('hands over method, URL, query, parameters, headers and body, and brings back status, headers, cookies and JSON', async () => {
@@ -69,8 +71,8 @@ describe('HTTP in streaming mode', () => {
     expect(Date.now() - startedAt).toBeLessThan(1000);
     abort.abort();
     await eventually(async () => {
-      const { appProcesses } = await host.status();
-      return appProcesses.length === 1 ? true : undefined;
+      const { disconnected } = (await (await host.get('/api/who')).json()) as { disconnected: number };
+      return disconnected === 1 ? true : undefined;
     });
   });
 
@@ -114,5 +116,23 @@ describe('app processes', () => {
     expect(after).toContain(before[1]);
     await host.logged(/process restarted/);
     expect((await host.get('/api/hello')).status).toBe(200);
+  });
+
+  it('that crash again and again are restarted ever more slowly, and the host lives on', async () => {
+    const app = writeApp(`
+      const { existsSync } = require('node:fs');
+      if (existsSync(process.env.BROKEN)) process.exit(3);
+      app.http('ping', { handler: async () => ({ body: 'pong' }) });
+      app.http('die', { handler: () => process.exit(4) });`);
+    const BROKEN = path.join(temporaryFolder(), 'broken');
+    const host = await startHost(app, { settings: { BROKEN } });
+    writeFileSync(BROKEN, '');
+    expect((await host.get('/api/die')).status).toBe(502);
+    await host.logged(/exit code 4.*restarting in 100 ms/);
+    await host.logged(/exit code 3.*restarting in 200 ms/);
+    await host.logged(/exit code 3.*restarting in 400 ms/);
+    rmSync(BROKEN);
+    await host.logged(/process restarted/);
+    expect((await host.get('/api/ping')).status).toBe(200);
   });
 });

@@ -117,6 +117,16 @@ describe('Service Bus trigger', () => {
     expect(second?.metadata.deliveryCount).toBe(2);
   }, 30_000);
 
+  it('listens on a dead-letter queue', async () => {
+    const { bus, notes } = await startWithBus({}, { DEAD_LETTERS_OF: 'plain-queue' });
+    await bus.send('plain-queue', { body: { failUntil: 4, name: 'dead' } });
+    const [note] = await notes.atLeast(
+      1,
+      (candidate) => candidate.functionName === 'dead' && begun(candidate),
+    );
+    expect(note?.message).toMatchObject({ name: 'dead' });
+  });
+
   it('E-37 shows numeric-looking bodies and ids as numbers', async () => {
     const { bus, notes } = await startWithBus();
     await bus.send('plain-queue', { body: Buffer.from('5'), messageId: '123', contentType: 'text/plain' });
