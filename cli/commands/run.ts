@@ -48,7 +48,7 @@ const runLines = async (
       continue;
     }
     try {
-      const output = json ? collected(line) : shown();
+      const output = json ? collected(line) : shown(session.sessionId);
       const command = await session.issue(line, output.listen);
       const ended = command.ended.then(() => {
         output.finish(command);
@@ -76,7 +76,7 @@ interface Output {
 
 const nothing = () => {};
 
-const shown = (): Output => ({
+const shown = (sessionId: string): Output => ({
   listen: (command) => {
     const page: OutputPage = {
       write: (text) => void process.stdout.write(text),
@@ -86,7 +86,7 @@ const shown = (): Output => ({
     const writer = createOutputWriter(command, page);
     return {
       output: writer.write,
-      file: sayFile,
+      file: (file) => sayFile(file, `lr download ${sessionId}`),
       ended: writer.end,
       sentToBackground: nothing,
       broughtToForeground: nothing,

@@ -58,7 +58,7 @@ export class CommandView implements CommandListener {
   }
 
   file(file: CommandFile): void {
-    this.#screen.between(() => sayFile(file, this.#screen.say));
+    this.#screen.between(() => sayFile(file, 'download', this.#screen.say));
   }
 
   sentToBackground(): void {

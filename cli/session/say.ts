@@ -15,9 +15,14 @@ export const sayConnected = ({ device, sessionId, userName }: LiveSession, say: 
   );
 };
 
-export const sayFile = ({ fileId, name, size, sha256 }: CommandFile, say: Say = notice): void =>
+/** `getWith`: what the user types, before the file's id, to have it here. */
+export const sayFile = (
+  { fileId, name, size, sha256 }: CommandFile,
+  getWith: string,
+  say: Say = notice,
+): void =>
   say(
-    `Collected ${shownInLine(name)} (${shownSize(size)}, SHA-256 ${shownInLine(sha256)}) as ${shownInLine(fileId)}. Get it: download ${shownInLine(fileId)}`,
+    `Collected ${shownInLine(name)} (${shownSize(size)}, SHA-256 ${shownInLine(sha256)}) as ${shownInLine(fileId)}. Get it: ${getWith} ${shownInLine(fileId)}`,
   );
 
 /** How a command ended; a foreground command that completed needs no words. */

@@ -97,6 +97,17 @@ it('prints one JSON object per command', async () => {
   expect(exitCode).toBe(5);
 });
 
+it('says how to get a collected file', async () => {
+  await given({
+    execute: (execution) => {
+      execution.file('f-1', 'a.txt', Buffer.from('x'));
+      execution.end('Completed');
+    },
+  });
+  const { stderr } = await place.run(['run', 'web-01', 'getfile /a.txt']);
+  expect(stderr).toContain(`Get it: lr download ${server.sessionId()} f-1`);
+});
+
 it('waits at the end for what runs in the background', async () => {
   const held: (() => void)[] = [];
   await given({
@@ -196,7 +207,7 @@ it('says that the device refused the session', async () => {
   expect(exitCode).toBe(5);
 });
 
-it('exits with 64 for wrong usage, 5 for an unknown device, 69 without a server, 77 without a sign-in', async () => {
+it('exits with 64 for wrong usage or configuration, 5 for an unknown device, 69 without a server', async () => {
   await given();
   expect((await place.run(['run', 'web-01'])).exitCode).toBe(64);
   expect((await place.run(['fly'])).exitCode).toBe(64);
@@ -209,4 +220,8 @@ it('exits with 64 for wrong usage, 5 for an unknown device, 69 without a server,
   expect(exitCode).toBe(64);
   expect(stderr).toContain('lr login --server');
   await nobody.remove();
+  await server.close();
+  const unanswered = await place.run(['devices']);
+  expect(unanswered.exitCode).toBe(69);
+  expect(unanswered.stderr).toContain('ECONNREFUSED');
 });
