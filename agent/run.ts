@@ -61,7 +61,10 @@ export const run = async (stateDirectory: string): Promise<void> => {
     isStopping = true;
     log('stopping');
     service.stop().then(
-      () => process.exit(0),
+      () => {
+        lock.release();
+        process.exit(0);
+      },
       (error: unknown) => {
         log(`stopped badly: ${String(error)}`);
         process.exit(1);

@@ -6,6 +6,9 @@ export interface ServiceLock {
   release(): void;
 }
 
+/** Held locks: a database that nothing refers to is closed by the garbage collector, and its lock with it. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Lets one service at a time use a state directory. The lock is an operating-system lock on a file (taken through SQLite), so it
  * is gone with its process however that ends. Undefined when another process holds it.
@@ -16,7 +19,13 @@ export const lockService = (stateDirectory: string): ServiceLock | undefined => 
   chmodSync(path, 0o600);
   try {
     database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE;');
-    return { release: () => database.close() };
+    held.add(database);
+    return {
+      release: () => {
+        held.delete(database);
+        database.close();
+      },
+    };
   } catch (error) {
     database.close();
     if (error instanceof Error && /locked|busy/i.test(error.message)) return undefined;
