@@ -9,10 +9,10 @@ import type { BrokerConfig, DeclaredQueue } from '../../service-bus/config.ts';
 import { atEnd, temporaryFolder } from './startHost.ts';
 
 /** Certificates for localhost that this process trusts from now on. */
-export async function trustedTls(): Promise<{ certFile: string; keyFile: string }> {
+export async function trustedTls(): Promise<{ certFile: string; keyFile: string; caFile: string }> {
   const { caFile, certFile, keyFile } = await createAuthority(path.join(temporaryFolder(), 'certificates'));
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(caFile, 'utf8')]);
-  return { certFile, keyFile };
+  return { certFile, keyFile, caFile };
 }
 
 export interface TestBus {
