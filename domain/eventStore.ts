@@ -40,6 +40,8 @@ export interface EventStore {
   ): Promise<Head<State> | undefined>;
   /** Events with version > `after`, in order, at most `limit`. */
   read(tenantId: string, streamId: string, after: number, limit: number): Promise<readonly EventEnvelope[]>;
+  /** The events of a stream whose data names this command, in order. */
+  readAbout(tenantId: string, streamId: string, commandId: string): Promise<readonly EventEnvelope[]>;
   /** `head` is the one that was decided on; its version 0 means that the stream must not exist. There is no "any". */
   append<State>(
     tenantId: string,

@@ -1,5 +1,5 @@
+import { type SessionEvent, sessionStream } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
-import { eventsOfType } from './sessionEvents.ts';
 
 /** The bytes that a command has written so far, from its events or from the blob that they name. */
 export async function* outputOf(
@@ -8,8 +8,9 @@ export async function* outputOf(
   sessionId: string,
   commandId: string,
 ): AsyncGenerator<Uint8Array> {
-  for await (const { data } of eventsOfType(services, tenantId, sessionId, 'CommandOutputRecorded')) {
-    if (data.commandId !== commandId) continue;
+  for (const envelope of await services.store.readAbout(tenantId, sessionStream(sessionId), commandId)) {
+    if (envelope.type !== 'CommandOutputRecorded') continue;
+    const data = envelope.data as Extract<SessionEvent, { type: 'CommandOutputRecorded' }>['data'];
     if (data.inline !== null) {
       yield data.inline.bytes === undefined
         ? Buffer.from(data.inline.text)

@@ -86,7 +86,12 @@ async function* serverSentEvents(
   yield ': connected\n\n';
   for (;;) {
     while (sent < head.version) {
-      const page = await services.store.read(tenantId, sessionStream(sessionId), sent, pageSize);
+      const page = await services.store.read(
+        tenantId,
+        sessionStream(sessionId),
+        sent,
+        Math.min(pageSize, head.version - sent),
+      );
       if (page.length === 0) break;
       yield page.map(asServerSentEvent).join('');
       sent = page.at(-1)?.version ?? sent;

@@ -82,8 +82,6 @@ export const openCommandResource = (state: SessionState, command: OpenCommand): 
   files: [],
 });
 
-const pageSize = 500;
-
 /** The job row of one command, folded from the session's own events: what it says is as new as the store. */
 export const commandFromEvents = async (
   services: Services,
@@ -91,15 +89,9 @@ export const commandFromEvents = async (
   sessionId: string,
   commandId: string,
 ): Promise<CommandResource | undefined> => {
-  const streamId = sessionStream(sessionId);
   let row: JobRow | undefined;
-  for (let after = 0; ; ) {
-    const page = await services.store.read(tenantId, streamId, after, pageSize);
-    for (const envelope of page) {
-      if (jobView.keyOf(envelope) === commandId) row = jobView.apply(row, envelope);
-      after = envelope.version;
-    }
-    if (page.length < pageSize) break;
+  for (const envelope of await services.store.readAbout(tenantId, sessionStream(sessionId), commandId)) {
+    row = jobView.apply(row, envelope);
   }
   return row === undefined ? undefined : asCommandResource(row);
 };

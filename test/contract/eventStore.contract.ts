@@ -131,6 +131,30 @@ export const eventStoreContract = (name: string, open: () => EventStore): void =
       expect(second.events[0]?.metadata.recordedAt).toBe(now);
     });
 
+    it('reads few and many alike, and what is about one command', async () => {
+      const store = open();
+      const stream = freshStream();
+      const about = (commandId: string): DomainEvent => ({ type: 'Happened', data: { commandId } });
+      const events = Array.from({ length: 30 }, (_, index) => about(`c${index % 3}`));
+      await store.append('t', stream, await store.head('t', stream, fold), events, metadata(now), fold);
+      for (const [after, limit] of [
+        [0, 3],
+        [0, 30],
+        [27, 8],
+        [27, 50],
+        [30, 5],
+        [30, 50],
+      ] as const) {
+        const versions = (await store.read('t', stream, after, limit)).map(({ version }) => version);
+        expect(versions).toEqual(
+          Array.from({ length: Math.min(limit, 30 - after) }, (_, index) => after + 1 + index),
+        );
+      }
+      const found = await store.readAbout('t', stream, 'c1');
+      expect(found.map(({ version }) => version)).toEqual([2, 5, 8, 11, 14, 17, 20, 23, 26, 29]);
+      expect(await store.readAbout('t', stream, 'none')).toEqual([]);
+    });
+
     it('says whether a head moved', async () => {
       const store = open();
       const stream = freshStream();

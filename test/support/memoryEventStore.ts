@@ -46,6 +46,11 @@ export class MemoryEventStore implements EventStore {
     return Promise.resolve(structuredClone(events.slice(after, after + limit)));
   }
 
+  async readAbout(tenantId: string, streamId: string, commandId: string): Promise<readonly EventEnvelope[]> {
+    const events = await this.read(tenantId, streamId, 0, Number.MAX_SAFE_INTEGER);
+    return events.filter(({ data }) => (data as { readonly commandId?: unknown }).commandId === commandId);
+  }
+
   append<State>(
     tenantId: string,
     streamId: string,
