@@ -27,6 +27,8 @@ export interface CommandOutcome {
 
 export interface DeviceCommand {
   readonly name: string;
+  /** True when it runs other programs. */
+  readonly startsProcesses?: boolean;
   /** Throws a {@link CommandFailure} for what the responder can understand and change. */
   readonly run: (context: CommandContext) => AsyncGenerator<Row, CommandOutcome>;
 }

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { CommandFailure } from '../commands/command.ts';
+import { CommandFailure, type CommandOutcome, type DeviceCommand } from '../commands/command.ts';
 import { commandNamed } from '../commands/index.ts';
 import { trustAuthorities } from '../settings/authorities.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
@@ -30,30 +30,38 @@ export const runExecutor = async (): Promise<void> => {
 };
 
 const finish = async (order: ToExecutor): Promise<FromExecutor> => {
+  const command = commandNamed(order.body.name);
+  const startsProcesses = command?.startsProcesses ?? false;
   try {
     if (order.caFile !== null) trustAuthorities(order.caFile);
-    const { directory = null, files = [] } = await runCommand(order);
-    return { type: 'finished', error: null, directory, files };
-  } catch (error) {
-    if (error instanceof CommandFailure) {
-      const { code, message } = error;
-      return { type: 'finished', error: { code, message }, directory: null, files: [] };
+    if (command === undefined) {
+      throw new CommandFailure(
+        'NOT_SUPPORTED',
+        `This agent has no command ${order.body.name}. Update the agent.`,
+      );
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const { directory = null, files = [] } = await runCommand(command, order);
+    return { type: 'finished', startsProcesses, error: null, directory, files };
+  } catch (error) {
     return {
       type: 'finished',
-      error: { code: 'COMMAND_FAULT', message: `The command failed in an unexpected way: ${message}` },
+      startsProcesses,
+      error: error instanceof CommandFailure ? { code: error.code, message: error.message } : faultOf(error),
       directory: null,
       files: [],
     };
   }
 };
 
-const runCommand = async ({ body, commandId, directory, tickets }: ToExecutor) => {
-  const command = commandNamed(body.name);
-  if (command === undefined) {
-    throw new CommandFailure('NOT_SUPPORTED', `This agent has no command ${body.name}. Update the agent.`);
-  }
+const faultOf = (error: unknown): { readonly code: string; readonly message: string } => ({
+  code: 'COMMAND_FAULT',
+  message: `The command failed in an unexpected way: ${error instanceof Error ? error.message : String(error)}`,
+});
+
+const runCommand = async (
+  command: DeviceCommand,
+  { body, commandId, directory, tickets }: ToExecutor,
+): Promise<CommandOutcome> => {
   const { collected } = body.blobs;
   const rows = command.run({
     commandId,

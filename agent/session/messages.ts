@@ -55,6 +55,8 @@ export type FromExecutor =
   | { readonly type: 'ready' }
   | {
       readonly type: 'finished';
+      /** Whether the command may have started processes: then all of `/proc` is searched for them. */
+      readonly startsProcesses: boolean;
       readonly error: { readonly code: string; readonly message: string } | null;
       readonly directory: string | null;
       readonly files: readonly CollectedByExecutor[];

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { OutputPart } from '../../domain/session/deviceMessage.ts';
 import { CommandOutput, type OutputStore } from './commandOutput.ts';
 import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
-import { endProcesses, type ProcessIdentity, processesOf } from './processTree.ts';
+import { endProcesses, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
 
 /** A command that ends within this is reported as one message. */
 const quickMs = 100;
@@ -117,7 +117,8 @@ export class RunningCommand {
   async #proveEnd(): Promise<boolean> {
     if (this.#stopping !== undefined) return this.#stopping;
     if (this.#finished === undefined) return endProcesses(this.#executor, 0);
-    // It ended by itself: nothing may outlive it.
+    // It ended by itself: nothing may outlive it. Searching all of /proc costs more than most commands.
+    if (!this.#finished.startsProcesses && !isGroupLeft(this.#executor)) return true;
     return processesOf(this.#executor).length === 0 || endProcesses(this.#executor, termGraceMs);
   }
 

@@ -18,6 +18,8 @@ interface Waiting {
   readonly executor: ProcessIdentity;
 }
 
+/** The next executor is started this long after a command began, or when it ended. */
+const refillMs = 50;
 /** Before the first failed start is repeated. */
 const respawnMs = 500;
 
@@ -49,6 +51,7 @@ export const runWorker = (): void => {
         [markerVariable]: marker,
       },
     });
+    child.on('error', () => undefined);
     const executor = child.pid === undefined ? undefined : identify(child.pid, marker);
     if (executor === undefined) {
       setTimeout(startExecutor, respawnMs);
@@ -56,7 +59,6 @@ export const runWorker = (): void => {
     }
     all.set(marker, executor);
     starting.add(marker);
-    child.on('error', () => undefined);
     child.once('message', (message: FromExecutor) => {
       if (message.type !== 'ready') return;
       starting.delete(marker);
@@ -91,8 +93,12 @@ export const runWorker = (): void => {
     ready.child.on('message', (message: FromExecutor) => command.heard(message));
     ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
     running.set(order.commandId, command);
-    void command.done.finally(() => running.delete(order.commandId));
-    startExecutor();
+    void command.done.finally(() => {
+      running.delete(order.commandId);
+      ensureWaiting();
+    });
+    // Starting the next process at once would slow down a command that is done in a moment.
+    setTimeout(ensureWaiting, refillMs);
   };
 
   process.on('message', (message: ToWorker) => {

@@ -12,7 +12,13 @@ import { RunningCommand } from '../session/runningCommand.ts';
 import { temporaryFolders } from './support/temporary.ts';
 
 const folder = temporaryFolders();
-const finished: FromExecutor = { type: 'finished', error: null, directory: null, files: [] };
+const finished: FromExecutor = {
+  type: 'finished',
+  startsProcesses: true,
+  error: null,
+  directory: null,
+  files: [],
+};
 
 /** A shell in the place of an executor. */
 const start = (

@@ -19,6 +19,7 @@ const longestWaitMs = 60_000;
 /** A backend that refuses this device is asked less often. */
 const refusedWaitMs = 120_000;
 const probeTimeoutMs = 10_000;
+const quietMs = 3_600_000;
 const sendTimeoutMs = 15_000;
 
 interface Connection {
@@ -43,6 +44,7 @@ export class ServiceBusChannel implements Channel {
   #wake: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #heartbeatEvery = 900;
+  #lastLogged: { readonly text: string; readonly at: number } | undefined;
 
   constructor(getToken: () => Promise<DeviceTokenResponse>) {
     this.#getToken = getToken;
@@ -116,7 +118,7 @@ export class ServiceBusChannel implements Channel {
         // A connection that held for a while was a good one: the next attempt need not wait long.
         if (performance.now() - connectedAt > 30_000) wait = firstWaitMs;
       } catch (error) {
-        log(`no connection: ${reasonOf(error)}`);
+        this.#logOnce(`no connection: ${reasonOf(error)}`);
         if (error instanceof BackendRefusal && error.status < 500) wait = Math.max(wait, refusedWaitMs / 4);
       }
       clearTimeout(this.#renewal);
@@ -128,6 +130,14 @@ export class ServiceBusChannel implements Channel {
       );
       wait = Math.min(wait * 2, longestWaitMs);
     }
+  }
+
+  /** A device may be offline for weeks: the same reason is not worth a line a minute. */
+  #logOnce(text: string): void {
+    const now = performance.now();
+    if (text === this.#lastLogged?.text && now - this.#lastLogged.at < quietMs) return;
+    this.#lastLogged = { text, at: now };
+    log(text);
   }
 
   async #connect(): Promise<Connection> {

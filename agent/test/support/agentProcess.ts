@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const agentMain = fileURLToPath(new URL('../../main.ts', import.meta.url));
+/** The program under test: the sources, or a bundle that the variable names. */
+const agentMain =
+  process.env['LIVE_RESPONSE_AGENT'] ?? fileURLToPath(new URL('../../main.ts', import.meta.url));
 
 /** Runs one of the agent's commands to its end. */
 export const runAgent = async (
