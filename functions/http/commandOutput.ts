@@ -1,22 +1,39 @@
 import { type SessionEvent, sessionStream } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
 
-/** The bytes that a command has written so far, from its events or from the blob that they name. */
-export async function* outputOf(
+type OutputPart = Extract<SessionEvent, { type: 'CommandOutputRecorded' }>['data'];
+
+/** What a command has written so far: parts in order, without holes. */
+export const outputParts = async (
   services: Services,
   tenantId: string,
   sessionId: string,
   commandId: string,
+): Promise<readonly OutputPart[]> => {
+  const events = await services.store.readAbout(tenantId, sessionStream(sessionId), commandId);
+  return events.flatMap(({ type, data }) => (type === 'CommandOutputRecorded' ? [data as OutputPart] : []));
+};
+
+export const outputSize = (parts: readonly OutputPart[]): number => {
+  const last = parts.at(-1);
+  return last === undefined ? 0 : last.offset + last.size;
+};
+
+/** Its bytes from byte `from` on, out of the events or out of the blob that they name. */
+export async function* outputBytes(
+  services: Services,
+  parts: readonly OutputPart[],
+  from = 0,
 ): AsyncGenerator<Uint8Array> {
-  for (const envelope of await services.store.readAbout(tenantId, sessionStream(sessionId), commandId)) {
-    if (envelope.type !== 'CommandOutputRecorded') continue;
-    const data = envelope.data as Extract<SessionEvent, { type: 'CommandOutputRecorded' }>['data'];
-    if (data.inline !== null) {
-      yield data.inline.bytes === undefined
-        ? Buffer.from(data.inline.text)
-        : Buffer.from(data.inline.bytes, 'base64');
-    } else if (data.blob !== null && data.size > 0) {
-      for await (const chunk of await services.blobs.read(data.blob, data.offset, data.size))
+  for (const { offset, size, inline, blob } of parts) {
+    const skipped = Math.max(0, from - offset);
+    if (skipped >= size) continue;
+    if (inline !== null) {
+      const bytes =
+        inline.bytes === undefined ? Buffer.from(inline.text) : Buffer.from(inline.bytes, 'base64');
+      yield bytes.subarray(skipped);
+    } else if (blob !== null) {
+      for await (const chunk of await services.blobs.read(blob, offset + skipped, size - skipped))
         yield chunk as Uint8Array;
     }
   }
@@ -25,14 +42,12 @@ export async function* outputOf(
 /** The first bytes of it as text, cut where a character ends. */
 export const outputStart = async (
   services: Services,
-  tenantId: string,
-  sessionId: string,
-  commandId: string,
+  parts: readonly OutputPart[],
   most: number,
 ): Promise<string> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of outputOf(services, tenantId, sessionId, commandId)) {
+  for await (const chunk of outputBytes(services, parts)) {
     chunks.push(chunk);
     size += chunk.length;
     if (size >= most) break;

@@ -20,7 +20,7 @@ import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
 import { sendExecute, signCommand } from '../streams/delivery.ts';
 import { onSession } from '../streams/streams.ts';
-import { outputStart } from './commandOutput.ts';
+import { outputParts, outputStart } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
 import {
   bodyOf,
@@ -161,10 +161,13 @@ const statusOf = async (
   bound: BoundCommand,
 ): Promise<ServerCommandContext['asked']> => {
   const commandId = String(bound.parameters['command_id']).toLowerCase();
-  const command = await commandFromEvents(services, tenantId, sessionId, commandId);
+  const [command, parts] = await Promise.all([
+    commandFromEvents(services, tenantId, sessionId, commandId),
+    outputParts(services, tenantId, sessionId, commandId),
+  ]);
   return command === undefined
     ? undefined
-    : { ...command, output: await outputStart(services, tenantId, sessionId, commandId, shownOutput) };
+    : { ...command, output: await outputStart(services, parts, shownOutput) };
 };
 
 const whenEnded = async (

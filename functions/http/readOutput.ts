@@ -2,7 +2,7 @@ import { DomainError } from '../../domain/domainError.ts';
 import { isKnownCommand } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
 import { recordAccess } from '../streams/streams.ts';
-import { outputOf } from './commandOutput.ts';
+import { outputBytes, outputParts, outputSize } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
 import { type Route, signedIn, uuidParameter } from './route.ts';
 
@@ -21,7 +21,11 @@ export const readOutput = (services: Services): Route => ({
       type: 'OutputRead',
       data: { sessionId, commandId, by: actor.id, at },
     }));
-    const source = outputOf(services, tenantId, sessionId, commandId);
+    const parts = await outputParts(services, tenantId, sessionId, commandId);
+    const size = outputSize(parts);
+    const from = startOf(signed.request.headers.get('range'));
+    if (from > 0 && from >= size) return { status: 416, headers: { 'content-range': `bytes */${size}` } };
+    const source = outputBytes(services, parts, from);
     const body = new ReadableStream<Uint8Array>({
       async pull(controller) {
         const { done, value } = await source.next();
@@ -33,9 +37,10 @@ export const readOutput = (services: Services): Route => ({
       },
     });
     return {
-      status: 200,
+      status: from === 0 ? 200 : 206,
       // What a device wrote is never to be shown by a browser.
       headers: {
+        ...(from === 0 ? {} : { 'content-range': `bytes ${from}-${size - 1}/*` }),
         'content-type': 'application/x-ndjson',
         'content-disposition': 'attachment',
         'x-content-type-options': 'nosniff',
@@ -44,3 +49,6 @@ export const readOutput = (services: Services): Route => ({
     };
   }),
 });
+
+/** First byte of an open range (`bytes=N-`), the only kind that makes sense while an output grows; anything else means all. */
+const startOf = (range: string | null): number => Number(/^bytes=(\d{1,15})-$/.exec(range ?? '')?.[1] ?? 0);
