@@ -125,6 +125,7 @@ export class FrontEnd {
       return answerStatus(response, 429);
     }
     try {
+      if (response.destroyed) return; // the client left while waiting for its turn
       return await parts.invoker.handle(request, response, url, match);
     } finally {
       leave();

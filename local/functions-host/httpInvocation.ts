@@ -143,7 +143,7 @@ export class HttpInvoker {
       await this.#reportSilence(match, forwarding, response);
     } catch (error) {
       // The library leaves the forwarded response open when a handler throws, so the answer comes from here.
-      this.#report(match, error);
+      if (!forwarding.clientLeft) this.#report(match, error);
       forwarding.abort();
       fail(response, error instanceof FunctionFailed || error instanceof FunctionTimedOut ? 500 : 502);
     }
@@ -207,11 +207,14 @@ class Forwarding {
   /** The response to the client is over, finished or cut. */
   readonly ended: Promise<void>;
   answered = false;
+  /** The client closed its connection before the whole response was sent. */
+  clientLeft = false;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: ForwardingOptions;
   #upstream: ReturnType<typeof httpRequest> | undefined;
   #bodyBytes = 0;
+  #aborted = false;
   #accept: () => void = () => undefined;
   #fail: (error: Error) => void = () => undefined;
   #begin: () => void = () => undefined;
@@ -232,7 +235,10 @@ class Forwarding {
     });
     this.ended = new Promise((resolve) => {
       response.once('close', () => {
-        if (!response.writableFinished) this.abort(); // the client went away
+        if (!response.writableFinished) {
+          this.clientLeft = true;
+          this.abort();
+        }
         resolve();
       });
     });
@@ -240,6 +246,7 @@ class Forwarding {
   }
 
   abort(): void {
+    this.#aborted = true;
     this.#upstream?.destroy();
   }
 
@@ -279,7 +286,8 @@ class Forwarding {
     });
     upstream.once('error', (error) => {
       // A kept connection may be closed by the app at the very moment it is reused.
-      if (mayRetry && upstream.reusedSocket && !this.answered && this.#bodyBytes === 0) this.#connect(false);
+      const untouched = !this.answered && !this.#aborted && this.#bodyBytes === 0;
+      if (mayRetry && upstream.reusedSocket && untouched) this.#connect(false);
       else this.#fail(error);
     });
     if (!hasBody) {

@@ -24,6 +24,7 @@ export function validateFunctions(functions: readonly RegisteredFunction[], host
   const problems = functions.flatMap((fn) =>
     problemsOf(fn, hostJson).map((problem) => `Function '${fn.name}': ${problem}`),
   );
+  problems.push(...sharedLeases(functions));
   if (problems.length > 0) throw new Error(problems.join('\n'));
 }
 
@@ -54,4 +55,34 @@ function problemsOf(fn: RegisteredFunction, hostJson: HostJson): string[] {
     }
   }
   return problems;
+}
+
+/** On Azure functions that share leases share the feed: each sees only a part of the changes. */
+function sharedLeases(functions: readonly RegisteredFunction[]): string[] {
+  const owners = new Map<string, string>();
+  return functions
+    .filter((fn) => isTrigger(fn, 'cosmosDBTrigger'))
+    .flatMap(({ name, trigger }) => {
+      const {
+        connection,
+        databaseName,
+        containerName,
+        leaseContainerName = 'leases',
+        leaseContainerPrefix = '',
+      } = trigger;
+      const leases = JSON.stringify([
+        connection,
+        databaseName,
+        containerName,
+        leaseContainerName,
+        leaseContainerPrefix,
+      ]);
+      const owner = owners.get(leases);
+      owners.set(leases, name);
+      return owner === undefined
+        ? []
+        : [
+            `Function '${name}': it shares its leases with '${owner}', so each would see only a part of the changes. Give one another leaseContainerPrefix.`,
+          ];
+    });
 }

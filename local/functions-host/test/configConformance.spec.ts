@@ -143,6 +143,14 @@ describe('configuration traps of Azure', () => {
     );
   });
 
+  it('E-39 refuses two feed functions on the same leases', async () => {
+    const feed = (name: string, prefix: string) =>
+      `app.cosmosDB('${name}', { connection: 'C', databaseName: 'd', containerName: 'c', leaseContainerPrefix: '${prefix}', handler() {} });`;
+    await expect(startHost(writeApp(feed('a', 'p') + feed('b', 'p'), hostJsonWith()))).rejects.toThrow(
+      /'b': it shares its leases with 'a'/,
+    );
+  });
+
   it('says why an app cannot be loaded', async () => {
     await expect(startHost(writeApp(`throw new Error('broken app');`))).rejects.toThrow(/broken app/);
     await expect(startHost(writeApp(''))).rejects.toThrow(/registers no function/);

@@ -76,6 +76,32 @@ describe('HTTP in streaming mode', () => {
     });
   });
 
+  it('takes a client that leaves before the answer or in the middle of an upload as nobody’s fault', async () => {
+    const host = await startHost('streaming');
+    await (await host.get('/api/hello')).text(); // leaves a kept connection, whose loss must not repeat the request
+    const abort = new AbortController();
+    const sleeping = host.get('/api/sleep?ms=300', { signal: abort.signal });
+    await eventually(async () =>
+      (await host.status()).invocations.hello?.succeeded === 1 ? true : undefined,
+    );
+    abort.abort();
+    await expect(sleeping).rejects.toThrow();
+    const upload = httpRequest(`${host.url}/api/size`, {
+      method: 'POST',
+      headers: { 'content-length': '1000000' },
+    });
+    const broken = new Promise((resolve) => upload.once('error', resolve));
+    upload.write(Buffer.alloc(1000), () => upload.destroy(new Error('gone')));
+    await broken;
+    expect(await (await host.get('/api/hello')).text()).toBe('hello');
+    await eventually(async () => {
+      const { sleep, size } = (await host.status()).invocations;
+      return (sleep?.succeeded ?? 0) + (sleep?.failed ?? 0) <= 1 && size !== undefined ? true : undefined;
+    });
+    expect(host.lines.filter((line) => line.includes('sleep failed'))).toEqual([]);
+    expect(host.appProcesses).toHaveLength(1);
+  });
+
   it('answers 500 when a handler throws', async () => {
     const host = await startHost('streaming');
     expect((await host.get('/api/boom')).status).toBe(500);

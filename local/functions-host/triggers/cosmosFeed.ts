@@ -79,7 +79,6 @@ async function openContainers(fn: RegisteredFunction, context: TriggerContext): 
   const prefix = expandSettings(String(trigger.leaseContainerPrefix ?? ''), context.settings, where);
   return {
     monitored,
-    // Two functions without prefixes on one container share leases on Azure and each gets a part of the feed; so here.
     leases: new LeaseStore(leaseContainer, `${prefix}${databaseName}_${rid.replaceAll('/', '-')}`),
     close: () => {
       client.dispose();
