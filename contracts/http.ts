@@ -1,7 +1,7 @@
 /** Shapes of the HTTP API: the source of `openapi.json`. Times are UTC ISO 8601, durations seconds, sizes bytes. */
 import * as z from 'zod';
 import { limitBounds } from '../domain/limits.ts';
-import { platform, sha256Hex } from './device.ts';
+import { keySet, platform, sha256Hex, text } from './device.ts';
 
 export const uuid = z.uuid();
 const time = z.iso.datetime();
@@ -199,6 +199,21 @@ export const changeSettingsRequest = z.strictObject({
   switches: switches.partial().optional(),
 });
 export const settingsResource = z.object({ limits, switches });
+
+/** A file that a session brought in. */
+export const collectedFile = z.object({
+  fileId: z.string(),
+  commandId: z.string(),
+  name: z.string(),
+  path: text,
+  size: z.number().int(),
+  sha256: sha256Hex,
+  collectedAt: z.string(),
+});
+export type CollectedFile = z.infer<typeof collectedFile>;
+export const fileList = z.object({ files: z.array(collectedFile) });
+
+export const keySetList = z.object({ keySets: z.array(keySet) });
 
 /** A short-lived address of one file, with everything needed to check what comes from it. */
 export const fileDownload = z.object({

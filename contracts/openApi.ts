@@ -138,7 +138,7 @@ export const operations: readonly Operation[] = [
     summary: 'List collected files',
     roles: readers,
     answers: {
-      200: { says: 'The files', schema: z.object({ files: z.array(z.record(z.string(), z.unknown())) }) },
+      200: { says: 'The files', schema: http.fileList },
     },
   },
   {
@@ -229,7 +229,7 @@ export const operations: readonly Operation[] = [
     path: '/keys',
     id: 'getKeys',
     summary: 'Public keys that sign commands',
-    answers: { 200: { says: 'All key sets', schema: z.object({ keySets: z.array(device.keySet) }) } },
+    answers: { 200: { says: 'All key sets', schema: http.keySetList } },
   },
   {
     method: 'get',

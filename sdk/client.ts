@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { KeySet } from '../contracts/device.ts';
 import {
+  type CollectedFile,
   type CommandResource,
   type changeSettingsRequest,
   commandList,
@@ -12,6 +13,8 @@ import {
   enrolmentToken,
   type FileDownload,
   fileDownload,
+  fileList,
+  keySetList,
   type OpenSessionRequest,
   readiness,
   type SessionResource,
@@ -25,7 +28,7 @@ import { type OutputOptions, openOutput } from './output.ts';
 import { everyRow } from './pages.ts';
 import { type RunCommandOptions, runCommand } from './runCommand.ts';
 import { type Envelope, type FollowOptions, followSession } from './sessionEvents.ts';
-import { type CollectedFile, fileList, keySets, untouchedEventPage } from './shapes.ts';
+import { untouchedEventPage } from './shapes.ts';
 import { type ApiRequest, Transport, type TransportOptions } from './transport.ts';
 
 export type ClientOptions = TransportOptions;
@@ -78,7 +81,7 @@ export class LiveResponseClient {
   }
 
   async keys(options: CallOptions = {}): Promise<readonly KeySet[]> {
-    return (await this.#get('/keys', keySets, { ...options })).keySets;
+    return (await this.#get('/keys', keySetList, { ...options })).keySets;
   }
 
   settings(options: CallOptions = {}): Promise<z.infer<typeof settingsResource>> {

@@ -1,4 +1,5 @@
 export type {
+  CollectedFile,
   CommandResource,
   DeviceResource,
   FileDownload,
@@ -12,4 +13,3 @@ export { ApiError, ConnectionError, DownloadError, UnexpectedAnswerError } from 
 export type { RetryPolicy } from './retry.ts';
 export { commandEnds, type RunCommandOptions } from './runCommand.ts';
 export type { Envelope, FollowOptions } from './sessionEvents.ts';
-export type { CollectedFile } from './shapes.ts';
