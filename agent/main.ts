@@ -6,6 +6,9 @@ const start = async (): Promise<void> => {
     case 'worker':
       return (await import('./session/worker.ts')).runWorker();
     default:
+      if (Number.parseInt(process.versions.node, 10) < 24) {
+        throw new Error(`The agent needs Node.js 24 or newer; this is ${process.versions.node}.`);
+      }
       return (await import('./cli.ts')).runCommandLine(process.argv);
   }
 };

@@ -3,6 +3,9 @@ import type { DownwardPayload, KeySet } from '../../contracts/device.ts';
 import { verifyPayload, walkKeySets } from '../../evidence/commandSignature.ts';
 import { log, reasonOf } from '../log.ts';
 
+/** A message may be good, and nobody can tell now: it is to come again. */
+export class KeysUnavailable extends Error {}
+
 /** Which keys may command this device. Trust only ever moves along the chain of signed key sets. */
 export class CommandTrust {
   #trusted: KeySet;
@@ -32,10 +35,21 @@ export class CommandTrust {
     }
   }
 
-  /** The payload of a signed message; throws when no trusted key signed it. An unknown key is asked for once. */
+  /**
+   * The payload of a signed message; throws when no trusted key signed it. An unknown key is asked for once; throws
+   * {@link KeysUnavailable} when there is no answer.
+   */
   async verify(jws: string): Promise<DownwardPayload> {
     const { kid } = decodeProtectedHeader(jws);
-    if (!this.#trusted.keys.some((key) => key.kid === kid)) await this.follow(await this.#fetchKeySets());
+    if (!this.#trusted.keys.some((key) => key.kid === kid)) await this.follow(await this.#offered());
     return verifyPayload(jws, this.#trusted.keys);
+  }
+
+  async #offered(): Promise<readonly KeySet[]> {
+    try {
+      return await this.#fetchKeySets();
+    } catch (error) {
+      throw new KeysUnavailable(reasonOf(error));
+    }
   }
 }

@@ -18,7 +18,7 @@ import { endProcesses } from '../session/processTree.ts';
 import type { Channel, Delivery } from '../transport/channel.ts';
 import { SpoolDelivery } from '../transport/spoolDelivery.ts';
 import { agentVersion } from '../version.ts';
-import type { CommandTrust } from './commandTrust.ts';
+import { type CommandTrust, KeysUnavailable } from './commandTrust.ts';
 import { endedWithoutRun, lostCommand } from './endings.ts';
 import { aliveEveryMs, LiveSession, type SessionSurroundings } from './liveSession.ts';
 
@@ -70,7 +70,7 @@ export class DeviceService {
   async start(): Promise<void> {
     const { journal, channel } = this.#parts;
     journal.beginRun(randomUUID(), new Date().toISOString());
-    journal.forget(new Date(Date.now() - rememberClosedMs).toISOString());
+    this.#forget();
     await this.#recover();
     channel.onConnected(() => void this.#greet());
     channel.start((delivery) => this.#receive(delivery));
@@ -80,7 +80,12 @@ export class DeviceService {
         if (this.#sessions.size > 0) void channel.probe();
       }, probeEveryMs),
       setInterval(() => this.#closeAbandoned(), 60_000),
+      setInterval(() => this.#forget(), 24 * 3_600_000),
     );
+  }
+
+  #forget(): void {
+    this.#parts.journal.forget(new Date(Date.now() - rememberClosedMs).toISOString());
   }
 
   /** Ends what runs and says so, within about three seconds. Open sessions stay open at the backend. */
@@ -234,6 +239,11 @@ export class DeviceService {
       payload = await this.#parts.trust.verify(jws);
       this.#requireForUs(payload);
     } catch (error) {
+      if (error instanceof KeysUnavailable) {
+        // Not completed: it comes again when its lock has run out.
+        log(`a message waits for its key: ${reasonOf(error)}`);
+        return;
+      }
       log(`a message was refused: ${reasonOf(error)}`);
       await delivery.complete();
       return;

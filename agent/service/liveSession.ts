@@ -51,6 +51,7 @@ export class LiveSession {
   /** Why the service itself stops a command; absent when the backend asked for it. */
   readonly #stopReasons = new Map<string, Failure>();
   readonly #idleListeners = new Set<() => void>();
+  #isAnswered = false;
   #isEnding = false;
   #failedStarts = 0;
 
@@ -83,7 +84,7 @@ export class LiveSession {
   /** Starts the worker; `session.opened` is reported when it can take a command. */
   start(): void {
     if (this.#isEnding) return;
-    let isAnswered = false;
+    let isReady = false;
     const worker = spawn(process.execPath, [...programArguments(), 'worker'], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
@@ -96,14 +97,14 @@ export class LiveSession {
     if (identity !== undefined) this.#with.journal.setSessionWorker(this.sessionId, identity);
     worker.on('error', () => undefined);
     worker.on('message', (message: FromWorker) => {
-      if (!isAnswered && message.type === 'executor') {
-        isAnswered = true;
+      if (message.type === 'executor') {
+        isReady = true;
         this.#answer();
       }
       this.#heard(message);
     });
     worker.once('exit', (code, signal) => {
-      this.#failedStarts = isAnswered ? 0 : this.#failedStarts + 1;
+      this.#failedStarts = isReady ? 0 : this.#failedStarts + 1;
       void allHeard(worker).then(() => this.#workerEnded(`${signal ?? `exit code ${code}`}`));
     });
     this.#tell({ type: 'settings', ...this.#with.processSettings });
@@ -167,7 +168,10 @@ export class LiveSession {
     await gone;
   }
 
+  /** Once in a run of the service: another worker is no news to the backend. */
   #answer(): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
     const { reporter, journal, host } = this.#with;
     const resumed = this.#isOpen;
     reporter.report(
