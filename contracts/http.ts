@@ -164,6 +164,8 @@ export const deviceResource = z.object({
   lastSeen: z.string().nullable(),
 });
 export type DeviceResource = z.infer<typeof deviceResource>;
+/** The answer to a retirement, also to a repeated one. */
+export const retiredDevice = z.object({ deviceId: z.string(), status: z.literal('retired') });
 export const deviceList = z.object({ devices: z.array(deviceResource), next: z.string().nullable() });
 
 export const createEnrolmentTokenRequest = z.strictObject({

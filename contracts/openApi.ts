@@ -173,10 +173,7 @@ export const operations: readonly Operation[] = [
     summary: 'Retire a device',
     roles: ['Devices.Manage'],
     answers: {
-      200: {
-        says: 'The device is retired',
-        schema: z.object({ deviceId: z.string(), status: z.literal('retired') }),
-      },
+      200: { says: 'The device is retired', schema: http.retiredDevice },
     },
   },
   {

@@ -17,6 +17,7 @@ import {
   keySetList,
   type OpenSessionRequest,
   readiness,
+  retiredDevice,
   type SessionResource,
   type SessionSummary,
   sessionList,
@@ -113,8 +114,8 @@ export class LiveResponseClient {
   }
 
   /** The device's key is refused from now on, and its queue is deleted. */
-  retireDevice(deviceId: string, options: CallOptions = {}): Promise<DeviceResource> {
-    return this.#ask('DELETE', `/devices/${part(deviceId)}`, deviceResource, true, { ...options });
+  retireDevice(deviceId: string, options: CallOptions = {}): Promise<z.infer<typeof retiredDevice>> {
+    return this.#ask('DELETE', `/devices/${part(deviceId)}`, retiredDevice, true, { ...options });
   }
 
   /** Not repeated after a lost answer: each call makes another token. */
