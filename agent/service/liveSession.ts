@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fixedLimits } from '../../domain/limits.ts';
 import type { EndedBody } from '../../domain/session/deviceMessage.ts';
@@ -9,6 +8,7 @@ import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import type { Reporter } from '../journal/report.ts';
 import { log } from '../log.ts';
 import type { HostFacts } from '../platform/linux/hostFacts.ts';
+import { lastWords } from '../session/lastWords.ts';
 import type { FromWorker, ProcessSettings, ToWorker, WorkerEnd } from '../session/messages.ts';
 import { endProcesses, identify, type ProcessIdentity } from '../session/processTree.ts';
 import { programArguments } from '../session/programArguments.ts';
@@ -31,7 +31,6 @@ interface Failure {
 
 const respawnMs = 200;
 const slowestRespawnMs = 10_000;
-const lastWordsMs = 1_000;
 const startsBeforeRefusal = 5;
 /** Commands that are told to stop get their grace (half a second), the proof and the upload of their last output. */
 const stopPatienceMs = 5_000;
@@ -105,7 +104,7 @@ export class LiveSession {
     });
     worker.once('exit', (code, signal) => {
       this.#failedStarts = isReady ? 0 : this.#failedStarts + 1;
-      void allHeard(worker).then(() => this.#workerEnded(`${signal ?? `exit code ${code}`}`));
+      void lastWords(worker).then(() => this.#workerEnded(`${signal ?? `exit code ${code}`}`));
     });
     this.#tell({ type: 'settings', ...this.#with.processSettings });
   }
@@ -340,13 +339,6 @@ export class LiveSession {
     if (this.#worker?.connected === true) this.#worker.send(message, () => undefined);
   }
 }
-
-/** What a process said last may arrive after the news of its end. */
-const allHeard = async (worker: ChildProcess): Promise<void> => {
-  if (!worker.connected) return;
-  const giveUp = AbortSignal.timeout(lastWordsMs);
-  await once(worker, 'disconnect', { signal: giveUp }).catch(() => undefined);
-};
 
 const startedBodyOf = ({ commandId, commandHash }: JournalledCommand, deviceTime: string) => ({
   commandId,

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { OutputPart } from '../../domain/session/deviceMessage.ts';
 import { CommandOutput, type OutputStore } from './commandOutput.ts';
+import { lastWords } from './lastWords.ts';
 import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
 import { endProcesses, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
 
@@ -107,6 +108,7 @@ export class RunningCommand {
     this.#exited = true;
     const duration = (performance.now() - this.#start) / 1000;
     for (const timer of this.#timers) clearTimeout(timer);
+    await lastWords(this.#child);
     const processesGone = await this.#proveEnd();
     stdout?.resume();
     // Whoever held the other end of the pipe is gone now, unless it outlived SIGKILL.
