@@ -15,8 +15,9 @@ export function describeAccount(endpoint: string): JsonObject {
   const location = [{ name: 'Local', databaseAccountEndpoint: `${endpoint}/` }];
   return {
     _self: '',
-    id: 'localhost',
-    _rid: 'localhost',
+    // Any name but 'localhost': to that one the SDK gives no locations, and asks for them again before every request.
+    id: 'local',
+    _rid: 'local',
     media: '//media/',
     addresses: '//addresses/',
     _dbs: '//dbs/',
