@@ -1,19 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { historyFaults } from '../../cli/history/verifyHistory.ts';
 import type { EventEnvelope } from '../../domain/envelope.ts';
 import type { SessionResource } from '../../sdk/index.ts';
 import { type FaultCloud, setLimits, startFaultCloud } from '../support/faultCloud.ts';
+import { settled, whenEnded } from '../support/faultEnds.ts';
 import {
   brokerDeadLetters,
-  type CommandFault,
-  commandFaults,
-  commandOf,
   endOf,
-  endTypes,
-  faultReport,
   leakedSlots,
+  requireSoundSession,
   StoredHistory,
   storeFaults,
 } from '../support/faultHistory.ts';
@@ -36,7 +32,6 @@ const only = process.env['FAULT_ONLY'];
 /** Kills that follow each other while commands of the ones before may still be open. */
 const killsPerRound = 5;
 const longestDelayMs = 400;
-const endsWithinMs = 90_000;
 /** A head keeps the ids of at most 2,000 commands. */
 const commandsPerSession = 1_000;
 
@@ -158,32 +153,9 @@ describe('a process is killed while commands are on their way', () => {
     }
   };
 
-  const whenEnded = async (sessionId: string, after: number, commandIds: readonly string[]) => {
-    const open = new Set(commandIds);
-    if (open.size === 0) return;
-    const signal = AbortSignal.timeout(endsWithinMs);
-    try {
-      for await (const event of fault.client.events(sessionId, { after, signal })) {
-        if (endTypes.has(event.type)) open.delete(commandOf(event) ?? '');
-        if (open.size === 0) return;
-      }
-    } catch (error) {
-      // What has no end by then is found, with its events, by the check of the history.
-      if (!signal.aborted) throw error;
-    }
-  };
-
   const check = async (sessionId: string, events: readonly EventEnvelope[]): Promise<void> => {
     const commandIds = [...(accepted.get(sessionId) ?? [])];
-    const faults: readonly CommandFault[] = commandFaults(events, {
-      accepted: commandIds,
-      refused,
-      executions: fault.executions(),
-    });
-    const notes = historyFaults(sessionId, events as Parameters<typeof historyFaults>[1], events.length).map(
-      ({ version, fault: broken }) => `version ${version} ${broken}`,
-    );
-    if (faults.length + notes.length > 0) throw new Error(faultReport(faults, events, notes));
+    requireSoundSession(events, { accepted: commandIds, refused, executions: fault.executions() });
     const left = await settled(async () => [
       ...processesOfCommands(fault.device.stateDir, commandIds),
       ...orphansOf(fault.mark),
@@ -215,6 +187,7 @@ describe('a process is killed while commands are on their way', () => {
     for (const { command, answered } of issued) ((await answered) ? ids : refused).add(command.commandId);
     const taken = issued.map(({ command }) => command).filter(({ commandId }) => ids.has(commandId));
     await whenEnded(
+      fault.client,
       sessionId,
       version,
       taken.map(({ commandId }) => commandId),
@@ -253,7 +226,15 @@ describe('a process is killed while commands are on their way', () => {
   }
 
   it('leaves a store, a broker and a machine in order', async () => {
-    if (session !== undefined) await fault.client.disconnect(session.sessionId);
+    if (session !== undefined) {
+      const { sessionId } = session;
+      // It shows that the session still works, and that everything the agent had to say before was heard.
+      const last = { commandId: randomUUID(), line: 'dir /' };
+      expect(await issue(sessionId, last)).toBe(true);
+      accepted.get(sessionId)?.add(last.commandId);
+      await whenEnded(fault.client, sessionId, 0, [last.commandId]);
+      await fault.client.disconnect(sessionId);
+    }
     const streams = await eventually('all slots are given back', async () => {
       const now = await history.streams();
       return leakedSlots(now).length === 0 && now;
@@ -273,17 +254,3 @@ describe('a process is killed while commands are on their way', () => {
     expect(await brokerDeadLetters(fault.cloud, fault.device.deviceId)).toEqual([]);
   });
 });
-
-/** What stays when everything that is on its way out has gone. */
-const settled = async (look: () => Promise<readonly string[]>): Promise<readonly string[]> => {
-  let last: readonly string[] = [];
-  await eventually(
-    'nothing is left',
-    async () => {
-      last = await look();
-      return last.length === 0;
-    },
-    10_000,
-  ).catch(() => undefined);
-  return last;
-};

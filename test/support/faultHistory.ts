@@ -202,6 +202,15 @@ export const faultReport = (
   ].join('\n');
 };
 
+/** Throws with the events that show it when a command or the chain of its session is not as promised. */
+export const requireSoundSession = (events: readonly EventEnvelope[], facts: CommandFacts): void => {
+  const faults = commandFaults(events, facts);
+  const broken = chainFaults(events[0]?.streamId ?? '', events).map(
+    ({ version, fault }) => `version ${version} ${fault}`,
+  );
+  if (faults.length + broken.length > 0) throw new Error(faultReport(faults, events, broken));
+};
+
 /** Messages in dead-letter queues of the broker, as `queue: reason`. */
 export const brokerDeadLetters = async (cloud: Cloud, deviceId: string): Promise<readonly string[]> => {
   const [secrets, ports] = await Promise.all(
