@@ -6,6 +6,10 @@
  */
 import * as z from 'zod';
 
+/** The bodies of session messages as the domain reads them; the schemas below check that what came has these shapes. */
+export type { EndedBody, OutputPart, SessionMessage, StartedBody } from '../domain/session/deviceMessage.ts';
+export type { Text } from '../domain/session/events.ts';
+
 const id = z.string().min(1).max(128);
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 export const platforms = ['linux', 'macos', 'windows'] as const;

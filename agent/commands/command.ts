@@ -1,5 +1,4 @@
-import type { ExecuteBody } from '../../contracts/device.ts';
-import type { Text } from '../../domain/session/events.ts';
+import type { ExecuteBody, Text } from '../../contracts/device.ts';
 import type { CollectedByExecutor } from '../session/messages.ts';
 
 /** A value in a row. Text that is not valid UTF-8 is `{text, bytes}`. */

@@ -1,4 +1,4 @@
-import type { Text } from '../../domain/session/events.ts';
+import type { Text } from '../../contracts/device.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

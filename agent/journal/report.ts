@@ -1,6 +1,5 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
-import type { PresenceMessageContent, UpwardMessage } from '../../contracts/device.ts';
-import type { SessionMessage } from '../../domain/session/deviceMessage.ts';
+import type { PresenceMessageContent, SessionMessage, UpwardMessage } from '../../contracts/device.ts';
 import { signMessage } from '../../evidence/deviceSignature.ts';
 import type { Journal } from './journal.ts';
 

@@ -1,4 +1,4 @@
-import type { EndedBody } from '../../domain/session/deviceMessage.ts';
+import type { EndedBody } from '../../contracts/device.ts';
 
 const nothing = {
   started: null,

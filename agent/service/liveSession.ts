@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { EndedBody } from '../../contracts/device.ts';
 import { fixedLimits } from '../../domain/limits.ts';
-import type { EndedBody } from '../../domain/session/deviceMessage.ts';
 import { capabilities } from '../commands/index.ts';
 import type { CrashPoint } from '../crashPoint.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';

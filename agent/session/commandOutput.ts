@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { OutputPart } from '../../contracts/device.ts';
 import { fixedLimits } from '../../domain/limits.ts';
-import type { OutputPart } from '../../domain/session/deviceMessage.ts';
 
 /** Where output beyond the inline limit goes. */
 export interface OutputStore {

@@ -1,5 +1,4 @@
-import type { ExecuteBody, Tickets } from '../../contracts/device.ts';
-import type { EndedBody, OutputPart } from '../../domain/session/deviceMessage.ts';
+import type { EndedBody, ExecuteBody, OutputPart, Tickets } from '../../contracts/device.ts';
 import type { ProcessIdentity } from './processTree.ts';
 
 /** What every child process is told first. */

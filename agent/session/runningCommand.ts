@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { OutputPart } from '../../domain/session/deviceMessage.ts';
+import type { OutputPart } from '../../contracts/device.ts';
 import { CommandOutput, type OutputStore } from './commandOutput.ts';
 import { lastWords } from './lastWords.ts';
 import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
