@@ -44,3 +44,6 @@ export const thumbprintOf = ({ crv, kty, x }: DevicePublicKey): string =>
 /** A device's id follows from its tenant and its key: the same key never gets a second id. 40 hex digits, as Defender's are. */
 export const deviceIdOf = (tenantId: string, publicKey: DevicePublicKey): string =>
   sha256(`${tenantId}|${thumbprintOf(publicKey)}`).slice(0, 40);
+
+/** True for what can be the id of a device; anything else need not be looked up, and may be too long for it. */
+export const isDeviceId = (value: string): boolean => /^[0-9a-f]{40}$/.test(value);

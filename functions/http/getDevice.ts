@@ -1,4 +1,5 @@
 import { DomainError } from '../../domain/domainError.ts';
+import { isDeviceId } from '../../evidence/deviceSignature.ts';
 import type { Services } from '../services.ts';
 import { readDevice } from '../streams/streams.ts';
 import { withLastSeen } from './listDevices.ts';
@@ -29,9 +30,12 @@ export const getDevice = (services: Services): Route => ({
 
 /** The device named in the path; a foreign one is answered like an unknown one. */
 export const findDevice = async (services: Services, { request, caller }: Signed) => {
-  const { deviceId } = request.params;
-  const { state } = await readDevice(services, caller.tenantId, deviceId ?? '');
-  if (state.status === 'unknown')
-    throw new DomainError('DEVICE_UNKNOWN', 'There is no such device, or you may not see it.');
+  const { deviceId = '' } = request.params;
+  if (!isDeviceId(deviceId)) throw unknownDevice();
+  const { state } = await readDevice(services, caller.tenantId, deviceId);
+  if (state.status === 'unknown') throw unknownDevice();
   return state;
 };
+
+const unknownDevice = (): DomainError =>
+  new DomainError('DEVICE_UNKNOWN', 'There is no such device, or you may not see it.');

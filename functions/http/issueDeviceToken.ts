@@ -1,6 +1,7 @@
 import { decodeJwt, importJWK, jwtVerify } from 'jose';
 import { deviceTokenRequest, messagesQueue, presenceQueue, tokenAudience } from '../../contracts/device.ts';
 import { DomainError } from '../../domain/domainError.ts';
+import { isDeviceId } from '../../evidence/deviceSignature.ts';
 import type { Services } from '../services.ts';
 import { readDevice } from '../streams/streams.ts';
 import { answering, bodyOf, json, type Route } from './route.ts';
@@ -41,6 +42,7 @@ const refused = (): DomainError =>
   );
 
 const verifiedDevice = async (services: Services, deviceId: string, assertion: string) => {
+  if (!isDeviceId(deviceId)) throw refused();
   let tenantId: unknown;
   try {
     tenantId = decodeJwt(assertion)['tid'];
