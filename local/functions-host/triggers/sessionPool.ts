@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceBusClient, ServiceBusSessionReceiver } from '@azure/service-bus';
 import { isServiceBusError } from '@azure/service-bus';
 import type { ServiceBusOptions } from '../hostJson.ts';
-import type { Dispatcher } from './serviceBus.ts';
+import type { Dispatcher } from './messageDispatcher.ts';
 import type { Listener } from './trigger.ts';
 
 /**
