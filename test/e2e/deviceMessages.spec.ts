@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { ServiceBusClient, type ServiceBusReceivedMessage } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
+import { type ServiceBusReceivedMessage } from '@azure/service-bus';
 import { beforeAll, expect, it } from 'vitest';
 import type { UpwardMessage } from '../../contracts/device.ts';
 import { sha256 } from '../../evidence/canonical.ts';
@@ -435,6 +436,10 @@ it('refuses assertions that are replayed, foreign, too old or about somebody els
   }
   const forOther = await requestDeviceToken(other.deviceId, await assertionOf(device));
   expect(forOther.status).toBe(401);
+  for (const deviceId of ['x', 'x'.repeat(3_000), device.deviceId.toUpperCase(), '%00', 'a%2Fb']) {
+    const answer = await requestDeviceToken(deviceId, await assertionOf({ ...device, deviceId }));
+    expect([deviceId, answer.status]).toEqual([deviceId, 401]);
+  }
   const atOnce = await assertionOf(device);
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => requestDeviceToken(device.deviceId, atOnce)),

@@ -36,34 +36,45 @@ export const aKeyPair = (): { readonly privateKey: KeyObject; readonly publicKey
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
+/** Asks for enrolment as an agent does; `changes` replace members of the request. */
+export const requestEnrolment = async (
+  token: string,
+  { privateKey, publicKey }: ReturnType<typeof aKeyPair>,
+  name: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): Promise<RawAnswer> => {
+  const proof = await new SignJWT({ token_sha256: sha256(token) })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setAudience(enrolAudience)
+    .setJti(randomUUID())
+    .setIssuedAt()
+    .setExpirationTime('2m')
+    .sign(privateKey);
+  return rawCall(undefined, 'POST', '/devices/enrol', {
+    body: {
+      token,
+      publicKey,
+      name,
+      platform: 'linux',
+      osVersion: 'test',
+      agentVersion: '0.0.0',
+      proof,
+      ...changes,
+    },
+  });
+};
+
 /** Enrols `count` devices with one enrolment token, each with a key of its own. */
 export const enrolDevices = async (count: number, name: string): Promise<readonly EnrolledDevice[]> => {
   const { token } = await responder('ana').createEnrolmentToken({ uses: count });
   return Promise.all(
     Array.from({ length: count }, async (_, index): Promise<EnrolledDevice> => {
-      const { privateKey, publicKey } = aKeyPair();
-      const proof = await new SignJWT({ token_sha256: sha256(token) })
-        .setProtectedHeader({ alg: 'EdDSA' })
-        .setAudience(enrolAudience)
-        .setJti(randomUUID())
-        .setIssuedAt()
-        .setExpirationTime('2m')
-        .sign(privateKey);
-      const answer = await rawCall(undefined, 'POST', '/devices/enrol', {
-        body: {
-          token,
-          publicKey,
-          name: `${name}-${index + 1}`,
-          platform: 'linux',
-          osVersion: 'test',
-          agentVersion: '0.0.0',
-          proof,
-        },
-      });
+      const keys = aKeyPair();
+      const answer = await requestEnrolment(token, keys, `${name}-${index + 1}`);
       if (answer.status !== 201)
         throw new Error(`Not enrolled: ${answer.status} ${JSON.stringify(answer.body)}`);
       const { tenantId, deviceId, kid } = enrolResponse.parse(answer.body);
-      return { tenantId, deviceId, kid, privateKey };
+      return { tenantId, deviceId, kid, privateKey: keys.privateKey };
     }),
   );
 };
