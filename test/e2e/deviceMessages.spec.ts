@@ -17,9 +17,10 @@ import {
   playAgent,
   requestDeviceToken,
 } from '../support/enrolledDevices.ts';
-import { deadLettersWith, inPlayedSession, openPlayed } from '../support/playedSession.ts';
+import { inPlayedSession, openPlayed } from '../support/playedSession.ts';
 import { eventsOf, typesOf } from '../support/recordedEvents.ts';
 import { eventually, responder } from '../support/responders.ts';
+import { deadLettersWith } from '../support/storedItems.ts';
 
 let strangers: readonly [EnrolledDevice, EnrolledDevice];
 

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, inject, it } from 'vitest';
+import { type SlotHolder, type SlotsEvent, slots, slotsStream } from '../../domain/slots/index.ts';
+import { chainFaults } from '../../evidence/hashChain.ts';
 import { type EnrolledDevice, enrolDevices } from '../support/enrolledDevices.ts';
 import { type RawAnswer, type RawUser, rawUser } from '../support/rawCalls.ts';
 import { responder } from '../support/responders.ts';
+import { storedEvents } from '../support/storedItems.ts';
 
 const runs = 20;
 const perUser = 10;
@@ -114,4 +117,29 @@ it('gives the same key the same session, and the same key with another request n
   } finally {
     await closeAll([sessionId]);
   }
+});
+
+it('has never, at any version of the record, let more in than the limits allow', async () => {
+  const tenantId = inject('cloud').tenants[0]?.id ?? '';
+  const streamId = slotsStream(tenantId);
+  const events = await storedEvents(tenantId, streamId);
+  expect(events.length).toBeGreaterThan(2 * runs * perTenant);
+  expect(chainFaults(streamId, events)).toEqual([]);
+  let state = slots.initialState;
+  let most = 0;
+  const epochs: number[] = [];
+  for (const envelope of events) {
+    const event = envelope as unknown as SlotsEvent & { readonly version: number };
+    state = slots.evolve(state, event);
+    const holders = Object.values(state.holders);
+    const atMost = (of: (holder: SlotHolder) => string): number =>
+      Math.max(0, ...Object.values(Object.groupBy(holders, of)).map((group) => group?.length ?? 0));
+    most = Math.max(most, holders.length);
+    expect([event.version, atMost(({ deviceId: id }) => id) <= 1]).toEqual([event.version, true]);
+    expect([event.version, atMost(({ userId }) => userId) <= perUser]).toEqual([event.version, true]);
+    if (event.type === 'SlotTaken') epochs.push(event.data.epoch);
+  }
+  expect(most).toBe(perTenant);
+  expect(state.holders).toEqual({});
+  expect(epochs).toEqual(epochs.map((_, index) => index + 1));
 });

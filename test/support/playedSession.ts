@@ -1,4 +1,3 @@
-import { inject } from 'vitest';
 import type { LiveResponseClient, SessionResource } from '../../sdk/index.ts';
 import {
   type EnrolledDevice,
@@ -53,32 +52,5 @@ export const inPlayedSession = async <Value>(
     }
   } finally {
     await agent.close();
-  }
-};
-
-/** What was refused and kept for people, newest last; `part` is some text of it. */
-export const deadLettersWith = async (
-  part: string,
-): Promise<
-  readonly { readonly code: string; readonly tenantId: string | null; readonly content: string }[]
-> => {
-  const { CosmosClient } = await import('@azure/cosmos');
-  const { endpoint, masterKey } = inject('cloud').cosmos;
-  const client = new CosmosClient({ endpoint, key: masterKey });
-  try {
-    const { resources } = await client
-      .database('live-response')
-      .container('deadletters')
-      .items.query<{ readonly code: string; readonly tenantId: string | null; readonly content: string }>(
-        {
-          query: 'SELECT * FROM c WHERE CONTAINS(c.content, @part)',
-          parameters: [{ name: '@part', value: part }],
-        },
-        { partitionKey: 'device-message' },
-      )
-      .fetchAll();
-    return resources.map(({ code, tenantId, content }) => ({ code, tenantId, content }));
-  } finally {
-    client.dispose();
   }
 };
