@@ -60,7 +60,7 @@ const sequenceReused = (
 ): readonly SessionEvent[] => [
   {
     type: 'SequenceReused',
-    data: { reusedSequence: message.sequence, firstHash, secondHash: message.hash, at: now },
+    data: { reusedSequence: message.sequence, firstHash, second: recordOf(message), at: now },
   },
   ...openCommands(state).map(
     ({ commandId }): SessionEvent => ({

@@ -174,10 +174,12 @@ export type SessionEvent =
     }
   | {
       readonly type: 'SequenceReused';
-      readonly data: FromDevice & {
+      readonly data: {
         readonly reusedSequence: number;
+        /** First 32 digits of the hash of the message that was applied under this number. */
         readonly firstHash: string;
-        readonly secondHash: string;
+        /** The other one, kept verbatim: proof against the device that signed both. It is applied to nothing. */
+        readonly second: DeviceMessageRecord;
         readonly at: string;
       };
     }

@@ -28,8 +28,9 @@ const SILENCE_MS = 1000;
 /** Runs HTTP-triggered functions, in buffered or streaming mode as the app asked for. */
 export class HttpInvoker {
   readonly #options: HttpInvocationOptions;
-  // The app's server closes idle connections after 5 s and says so; the agent heeds that.
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+  // No kept connections: the app's server closes idle ones after 5 s, and on a busy machine a request can be under way
+  // on such a connection before its end is noticed. A new one on loopback costs a fraction of a millisecond.
+  readonly #agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
 
   constructor(options: HttpInvocationOptions) {
     this.#options = options;

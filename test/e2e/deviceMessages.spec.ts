@@ -255,7 +255,7 @@ it('ends a session whose device uses a number twice', async () => {
       'SessionLost',
     ]);
     const [, , , reused, command, end] = events;
-    expect(reused?.data).toMatchObject({ reusedSequence: 1, secondHash: messageHash(second) });
+    expect(reused?.data).toMatchObject({ reusedSequence: 1, second: { hash: messageHash(second) } });
     expect(reused?.metadata).toMatchObject({
       actor: { kind: 'device', id: device.deviceId },
       device: { sequence: 1, signature: second.signature },

@@ -253,6 +253,10 @@ describe('numbers of device messages', () => {
     given(...history)
       .when(apply(reused))
       .thenTypes('SequenceReused', 'CommandLost', 'CommandLost', 'SessionLost');
+    const [alarm] = given(...history)
+      .when(apply(reused))
+      .events();
+    expect(alarm?.data).toMatchObject({ firstHash: 'hash-of-1', second: { hash: 'another', kind: 'session.opened', sequence: 1 } });
   });
 });
 
