@@ -1,7 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { createSasTokenProvider } from '@azure/core-amqp';
 import { AzureNamedKeyCredential } from '@azure/core-auth';
 import type { TokenCredential } from '@azure/identity';
-import { ServiceBusAdministrationClient, ServiceBusClient, type ServiceBusSender } from '@azure/service-bus';
+import {
+  ServiceBusAdministrationClient,
+  ServiceBusClient,
+  ServiceBusError,
+  type ServiceBusSender,
+} from '@azure/service-bus';
 import WebSocket from 'ws';
 import { type DownwardMessage, deviceQueueOf, upwardPath } from '../../contracts/device.ts';
 import type { Shard, ShardTable } from '../settings.ts';
@@ -18,31 +24,47 @@ export interface DeviceAccess {
 
 interface Connected {
   readonly shard: Shard;
-  readonly client: ServiceBusClient;
   readonly administration: ServiceBusAdministrationClient;
+  line: Line;
+}
+
+/** One connection to a namespace, with the senders that use it. */
+interface Line {
+  readonly client: ServiceBusClient;
+  readonly senders: Map<string, ServiceBusSender>;
 }
 
 const rememberedSenders = 500;
+/** Before the second try. */
+const retryPauseMs = 500;
 
 /** The queues of devices: making them, sending to them, and the narrow tokens with which a device reaches its own. */
 export class DeviceChannel {
   readonly #table: ShardTable;
+  readonly #credential: TokenCredential;
   readonly #namespaces = new Map<string, Connected>();
-  readonly #senders = new Map<string, ServiceBusSender>();
 
   constructor(table: ShardTable, shards: readonly Shard[], credential: TokenCredential) {
     this.#table = table;
+    this.#credential = credential;
     for (const shard of shards) {
       this.#namespaces.set(shard.connection, {
         shard,
-        // Over WebSocket there is no Nagle delay; the default retry pause of 30 s would outlast most answers.
-        client: new ServiceBusClient(shard.namespace, credential, {
-          webSocketOptions: { webSocket: WebSocket },
-          retryOptions: { maxRetries: 3, retryDelayInMs: 500, timeoutInMs: 10_000 },
-        }),
         administration: new ServiceBusAdministrationClient(shard.namespace, credential),
+        line: this.#lineTo(shard),
       });
     }
+  }
+
+  #lineTo({ namespace }: Shard): Line {
+    return {
+      // Over WebSocket there is no Nagle delay. Tries again are ours: they are made on another line.
+      client: new ServiceBusClient(namespace, this.#credential, {
+        webSocketOptions: { webSocket: WebSocket },
+        retryOptions: { maxRetries: 0, timeoutInMs: 10_000 },
+      }),
+      senders: new Map(),
+    };
   }
 
   #of(bucket: number): Connected {
@@ -79,7 +101,8 @@ export class DeviceChannel {
   }
 
   /**
-   * Puts a message into the device's queue. `messageId` makes a repeat within an hour harmless: the broker drops it.
+   * Puts a message into the device's queue, with a second try over a new connection. `messageId` makes a repeat within an hour
+   * harmless: the broker drops it.
    * @param timeToLive seconds after which an unread message is of no use any more.
    */
   async send(
@@ -89,31 +112,31 @@ export class DeviceChannel {
     message: DownwardMessage,
     timeToLive: number,
   ): Promise<void> {
-    const sender = this.#sender(deviceQueueOf(deviceId), bucket);
-    await sender.sendMessages({
-      messageId,
-      body: message,
-      contentType: 'application/json',
-      timeToLive: Math.ceil(timeToLive * 1000),
-    });
+    const connected = this.#of(bucket);
+    const sendOn = (line: Line) =>
+      senderOf(line, deviceQueueOf(deviceId)).sendMessages({
+        messageId,
+        body: message,
+        contentType: 'application/json',
+        timeToLive: Math.ceil(timeToLive * 1000),
+      });
+    const { line } = connected;
+    try {
+      await sendOn(line);
+    } catch (error) {
+      if (error instanceof ServiceBusError && error.code === 'MessagingEntityNotFound') throw error;
+      // A client whose connection dies while it is being made can stay deaf for a minute and more: it is not asked again.
+      this.#replace(connected, line);
+      await pause(retryPauseMs);
+      await sendOn(connected.line);
+    }
   }
 
-  #sender(queue: string, bucket: number): ServiceBusSender {
-    const known = this.#senders.get(queue);
-    if (known !== undefined && !known.isClosed) {
-      this.#senders.delete(queue);
-      this.#senders.set(queue, known);
-      return known;
-    }
-    const sender = this.#of(bucket).client.createSender(queue);
-    this.#senders.set(queue, sender);
-    const [oldest] = this.#senders.keys();
-    if (this.#senders.size > rememberedSenders && oldest !== undefined) {
-      const idle = this.#senders.get(oldest);
-      this.#senders.delete(oldest);
-      void idle?.close().catch(() => undefined);
-    }
-    return sender;
+  /** Once for all who failed on the same line. */
+  #replace(connected: Connected, failed: Line): void {
+    if (connected.line !== failed) return;
+    connected.line = this.#lineTo(connected.shard);
+    void failed.client.close().catch(() => undefined);
   }
 
   /** Tokens for an hour: to listen on this device's queue, and to send to the upward queues. Nothing else. */
@@ -144,6 +167,21 @@ export class DeviceChannel {
       await administration.queueExists(`${upwardPath}/presence`);
   }
 }
+
+const senderOf = ({ client, senders }: Line, queue: string): ServiceBusSender => {
+  const known = senders.get(queue);
+  const sender = known === undefined || known.isClosed ? client.createSender(queue) : known;
+  // Put in anew, so that the first one is always the one that was not used for longest.
+  senders.delete(queue);
+  senders.set(queue, sender);
+  const [oldest] = senders.keys();
+  if (senders.size > rememberedSenders && oldest !== undefined) {
+    const idle = senders.get(oldest);
+    senders.delete(oldest);
+    void idle?.close().catch(() => undefined);
+  }
+  return sender;
+};
 
 const hasStatus = (error: unknown, status: number): boolean =>
   typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status;
