@@ -16,12 +16,40 @@ module.exports = {
       from: { path: '^domain/' },
       to: { pathNot: '^domain/' },
     },
-    only('contracts-see-the-domain', 'contracts/ imports domain/ and zod.', '^contracts/', ['^contracts/', '^domain/']),
-    only('evidence-sees-contracts', 'evidence/ imports contracts/ and domain/.', '^evidence/', ['^evidence/', '^contracts/', '^domain/']),
-    only('functions-see-inwards', 'functions/ never imports a client, the agent or a stand-in.', '^functions/', ['^functions/', '^evidence/', '^contracts/', '^domain/']),
-    only('agent-sees-contracts', 'agent/ imports contracts, evidence and the catalogue, never functions.', '^agent/', ['^agent/', '^evidence/', '^contracts/', '^domain/catalogue/', '^domain/limits']),
-    only('sdk-sees-contracts', 'sdk/ imports contracts, evidence and the catalogue.', '^sdk/', ['^sdk/', '^evidence/', '^contracts/', '^domain/catalogue/']),
-    only('cli-sees-the-sdk', 'cli/ imports the sdk, contracts, evidence and the catalogue.', '^cli/', ['^cli/', '^sdk/', '^evidence/', '^contracts/', '^domain/catalogue/']),
+    only('contracts-see-the-domain', 'contracts/ imports domain/ and zod.', '^contracts/', [
+      '^contracts/',
+      '^domain/',
+    ]),
+    only('evidence-sees-contracts', 'evidence/ imports contracts/ and domain/.', '^evidence/', [
+      '^evidence/',
+      '^contracts/',
+      '^domain/',
+    ]),
+    only(
+      'functions-see-inwards',
+      'functions/ never imports a client, the agent or a stand-in.',
+      '^functions/',
+      ['^functions/', '^evidence/', '^contracts/', '^domain/'],
+    ),
+    only(
+      'agent-sees-contracts',
+      'agent/ imports contracts, evidence and the catalogue, never functions.',
+      '^agent/',
+      ['^agent/', '^evidence/', '^contracts/', '^domain/catalogue/', '^domain/limits'],
+    ),
+    only('sdk-sees-contracts', 'sdk/ imports contracts, evidence and the catalogue.', '^sdk/', [
+      '^sdk/',
+      '^evidence/',
+      '^contracts/',
+      '^domain/catalogue/',
+    ]),
+    only('cli-sees-the-sdk', 'cli/ imports the sdk, contracts, evidence and the catalogue.', '^cli/', [
+      '^cli/',
+      '^sdk/',
+      '^evidence/',
+      '^contracts/',
+      '^domain/catalogue/',
+    ]),
     {
       name: 'nothing-imports-local',
       comment: 'The stand-ins are for scripts and tests only.',
@@ -38,7 +66,8 @@ module.exports = {
     },
     {
       name: 'orchestrators-stay-deterministic',
-      comment: 'Orchestrators replay. They see domain/ and the durable API, never an adapter or a Node built-in.',
+      comment:
+        'Orchestrators replay. They see domain/ and the durable API, never an adapter or a Node built-in.',
       severity: 'error',
       from: { path: '^functions/workflows/' },
       to: { pathNot: ['^domain/', '^functions/workflows/', '^node_modules/durable-functions/'] },
@@ -50,13 +79,22 @@ module.exports = {
       to: { path: '^test/' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphan-imports', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^@azure/functions-core$' } },
+    {
+      name: 'no-orphan-imports',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^@azure/functions-core$' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(dist|\\.local)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'], extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
+    },
   },
 };

@@ -27,7 +27,7 @@ const step = (text: string): void =>
   say(`\n── ${text}  (${((performance.now() - started) / 1000).toFixed(1)} s)`);
 
 const until = async <Value>(what: string, look: () => Promise<Value | undefined>): Promise<Value> => {
-  for (const deadline = performance.now() + 30_000; performance.now() < deadline; ) {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline;) {
     const value = await look();
     if (value !== undefined) return value;
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -230,7 +230,7 @@ export class LiveResponseClient {
     sessionId: string,
     options: CallOptions = {},
   ): AsyncGenerator<Envelope, void, undefined> {
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = await this.eventsPage(sessionId, { ...options, after });
       yield* page.events;
       if (page.complete || page.next <= after) return;

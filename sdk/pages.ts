@@ -10,7 +10,7 @@ export interface Page<Row> {
 export async function* everyRow<Row>(
   read: (before: string | undefined) => Promise<Page<Row>>,
 ): AsyncGenerator<Row, void, undefined> {
-  for (let before: string | undefined; ; ) {
+  for (let before: string | undefined; ;) {
     const { rows, next } = await read(before);
     yield* rows;
     if (next === null) return;

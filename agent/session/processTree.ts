@@ -103,7 +103,7 @@ export const processesOf = (executor: ProcessIdentity): readonly number[] => {
     if (inGroup || isLeader || (executor.marker !== null && carriesMarker(pid, executor.marker)))
       found.add(pid);
   }
-  for (let grown = executor.marker !== null; grown; ) {
+  for (let grown = executor.marker !== null; grown;) {
     grown = false;
     for (const { pid, parentPid } of stats) {
       if (found.has(parentPid) && !found.has(pid)) {

@@ -97,7 +97,7 @@ interface Known {
 const familyOf = (agent: AgentProcess): readonly Known[] => {
   const stats = processIds().map(readStat);
   const family = new Set([agent.child.pid]);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const stat of stats) {
       if (stat !== undefined && family.has(stat.parentPid) && !family.has(stat.pid)) {

@@ -26,7 +26,7 @@ export const openRedirect = (wanted: string): RedirectedOutput => {
     // A full disk must not end the session: the rest of this output is dropped, and close() says so.
     if (fault !== undefined) return;
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
       written += bytes.length;
     } catch (error) {
       fault = (error as Error).message;

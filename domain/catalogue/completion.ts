@@ -61,9 +61,11 @@ const namesFor = (before: readonly Word[], definition: CommandDefinition): reado
   const isFree = ({ text }: Candidate): boolean =>
     !before.some((word) => isName(word) && sameName(word.text, text));
   return [
-    ...definition.parameters.map(
-      ({ name, description }): Candidate => ({ text: `-${name}`, kind: 'parameter', description }),
-    ),
+    ...definition.parameters.map(({ name, description }): Candidate => ({
+      text: `-${name}`,
+      kind: 'parameter',
+      description,
+    })),
     ...definition.flags
       .filter(
         ({ conflictsWith }) => !before.some((word) => isName(word) && word.text === `-${conflictsWith}`),

@@ -1,9 +1,4 @@
-export {
-  type Admission,
-  admitCommand,
-  type CommandContext,
-  type Right,
-} from './admission.ts';
+export { type Admission, admitCommand, type CommandContext, type Right } from './admission.ts';
 export { type BindResult, type BoundCommand, bind } from './bind.ts';
 export { catalogue, columnsOf, tableColumnsOf } from './commands/index.ts';
 export { type Candidate, type Completion, complete } from './completion.ts';

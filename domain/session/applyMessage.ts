@@ -62,18 +62,16 @@ const sequenceReused = (
     type: 'SequenceReused',
     data: { reusedSequence: message.sequence, firstHash, second: recordOf(message), at: now },
   },
-  ...openCommands(state).map(
-    ({ commandId }): SessionEvent => ({
-      type: 'CommandLost',
-      data: {
-        commandId,
-        reason: 'SESSION_LOST',
-        message:
-          'The device used a message number twice. The session was ended; the outcome of the command is unknown.',
-        at: now,
-      },
-    }),
-  ),
+  ...openCommands(state).map(({ commandId }): SessionEvent => ({
+    type: 'CommandLost',
+    data: {
+      commandId,
+      reason: 'SESSION_LOST',
+      message:
+        'The device used a message number twice. The session was ended; the outcome of the command is unknown.',
+      at: now,
+    },
+  })),
   { type: 'SessionLost', data: { reason: 'SEQUENCE_REUSED', silent: 0, at: now } },
 ];
 

@@ -70,7 +70,7 @@ export class CosmosEventStore implements EventStore {
     version: number,
   ): Promise<State> {
     let state = fold.initialState;
-    for (let after = 0; after < version; ) {
+    for (let after = 0; after < version;) {
       const page = await this.read(tenantId, streamId, after, 500);
       if (page.length === 0) throw new Error(`${streamId} lacks the events after version ${after}.`);
       for (const envelope of page) {

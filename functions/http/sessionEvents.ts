@@ -11,7 +11,7 @@ export async function* eventsOfType<Type extends SessionEvent['type']>(
   sessionId: string,
   type: Type,
 ): AsyncGenerator<Extract<SessionEvent, { type: Type }>> {
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await services.store.read(tenantId, sessionStream(sessionId), after, pageSize);
     for (const envelope of page) {
       if (envelope.type === type)

@@ -22,8 +22,7 @@ function lookUp(settings: Settings, name: string): string | undefined {
 }
 
 export type Connection =
-  | { kind: 'connectionString'; value: string }
-  | { kind: 'identity'; endpoint: string; clientId?: string };
+  { kind: 'connectionString'; value: string } | { kind: 'identity'; endpoint: string; clientId?: string };
 
 /**
  * Resolves the `connection` of a trigger: setting `X` is a connection string, `X__<identityKey>` an endpoint used with

@@ -185,33 +185,39 @@ const refused: readonly (readonly [what: string, code: string, make: Made])[] = 
   ['is an array', 'MESSAGE_MALFORMED', () => [randomUUID()]],
 ];
 
-it('refuses what cannot be believed or cannot be true, keeps it, and goes on', {
-  timeout: 180_000,
-}, async () => {
-  const ana = responder('ana');
-  await inPlayedSession(async ({ agent, session: { sessionId, version } }) => {
-    expect(version).toBe(2);
-    for (const [what, code, make] of refused) {
-      const bad = await make(agent, sessionId);
-      await agent.send(sessionId, bad);
-      const part =
-        typeof bad === 'object' && bad !== null && 'signature' in bad
-          ? (bad as UpwardMessage).messageId
-          : typeof bad === 'string'
-            ? bad
-            : JSON.stringify(bad);
-      // Message ids repeat from case to case; the content does not.
-      const letters = await eventually(`the message that ${what} is kept`, async () => {
-        const found = (await deadLettersWith(part)).filter(({ content }) => content === JSON.stringify(bad));
-        return found.length > 0 && found;
-      });
-      expect([what, letters.map((letter) => letter.code)]).toEqual([what, [code]]);
-      expect([what, await versionOf(sessionId)]).toEqual([what, 2]);
-    }
-    expect(await proveUnblocked(agent, sessionId, 2)).toEqual([...opened, ...ran]);
-    expect((await ana.session(sessionId)).status).toBe('connected');
-  });
-});
+it(
+  'refuses what cannot be believed or cannot be true, keeps it, and goes on',
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    const ana = responder('ana');
+    await inPlayedSession(async ({ agent, session: { sessionId, version } }) => {
+      expect(version).toBe(2);
+      for (const [what, code, make] of refused) {
+        const bad = await make(agent, sessionId);
+        await agent.send(sessionId, bad);
+        const part =
+          typeof bad === 'object' && bad !== null && 'signature' in bad
+            ? (bad as UpwardMessage).messageId
+            : typeof bad === 'string'
+              ? bad
+              : JSON.stringify(bad);
+        // Message ids repeat from case to case; the content does not.
+        const letters = await eventually(`the message that ${what} is kept`, async () => {
+          const found = (await deadLettersWith(part)).filter(
+            ({ content }) => content === JSON.stringify(bad),
+          );
+          return found.length > 0 && found;
+        });
+        expect([what, letters.map((letter) => letter.code)]).toEqual([what, [code]]);
+        expect([what, await versionOf(sessionId)]).toEqual([what, 2]);
+      }
+      expect(await proveUnblocked(agent, sessionId, 2)).toEqual([...opened, ...ran]);
+      expect((await ana.session(sessionId)).status).toBe('connected');
+    });
+  },
+);
 
 it('applies a message once that comes twice, and messages of the past not at all', async () => {
   const ana = responder('ana');

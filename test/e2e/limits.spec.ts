@@ -31,34 +31,38 @@ beforeAll(async () => {
   devices = await enrolDevices(3 * perUser, 'racing');
 });
 
-it(`lets exactly ${perTenant} of 30 openers in, in every one of ${runs} races`, {
-  timeout: 180_000,
-}, async () => {
-  expect(inject('cloud').appProcesses).toHaveLength(2);
-  for (let run = 1; run <= runs; run += 1) {
-    const answers = await Promise.all(
-      devices.map((device, index) => {
-        const user = users[index % users.length];
-        if (user === undefined) throw new Error('no user');
-        return user.open(device.deviceId);
-      }),
-    );
-    const won = sessionIdsOf(answers);
-    const refused = answers.filter(({ status }) => status !== 201);
-    try {
-      expect(new Set(won).size, `run ${run}: ${answers.map(({ status }) => status).join(' ')}`).toBe(
-        perTenant,
+it(
+  `lets exactly ${perTenant} of 30 openers in, in every one of ${runs} races`,
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    expect(inject('cloud').appProcesses).toHaveLength(2);
+    for (let run = 1; run <= runs; run += 1) {
+      const answers = await Promise.all(
+        devices.map((device, index) => {
+          const user = users[index % users.length];
+          if (user === undefined) throw new Error('no user');
+          return user.open(device.deviceId);
+        }),
       );
-      expect(
-        refused.map(({ status, body }) => ({ status, code: body['code'], limit: body['limit'] })),
-      ).toEqual(
-        Array.from({ length: 5 }, () => ({ status: 409, code: 'TENANT_SESSION_LIMIT', limit: perTenant })),
-      );
-    } finally {
-      await closeAll(won);
+      const won = sessionIdsOf(answers);
+      const refused = answers.filter(({ status }) => status !== 201);
+      try {
+        expect(new Set(won).size, `run ${run}: ${answers.map(({ status }) => status).join(' ')}`).toBe(
+          perTenant,
+        );
+        expect(
+          refused.map(({ status, body }) => ({ status, code: body['code'], limit: body['limit'] })),
+        ).toEqual(
+          Array.from({ length: 5 }, () => ({ status: 409, code: 'TENANT_SESSION_LIMIT', limit: perTenant })),
+        );
+      } finally {
+        await closeAll(won);
+      }
     }
-  }
-});
+  },
+);
 
 it('lets one of two openers onto a device and tells the other who holds it', async () => {
   const [ana, ben] = users as readonly [RawUser, RawUser, RawUser];

@@ -15,46 +15,38 @@ const state = fc.constantFrom('Completed', 'Failed', 'Cancelled', 'TimedOut', 'L
 
 /** Anything that people, devices and supervision may ask of a session, in any order. */
 export const arbitraryCommand: fc.Arbitrary<SessionCommand> = fc.oneof(
-  fc.record({ id: commandId, background: fc.boolean(), seconds }).map(
-    ({ id, background, seconds: when }): SessionCommand => ({
+  fc
+    .record({ id: commandId, background: fc.boolean(), seconds })
+    .map(({ id, background, seconds: when }): SessionCommand => ({
       type: 'IssueCommand',
       command: command(id, { background, requestHash: background ? 'b'.repeat(64) : 'a'.repeat(64) }),
       now: at(when),
-    }),
-  ),
-  fc.record({ id: commandId, seconds }).map(
-    ({ id, seconds: when }): SessionCommand => ({
-      type: 'AnswerCommand',
-      command: command(id, { signed: null, requestHash: 'e'.repeat(64) }),
-      answer: { error: null, output: null, foreground: null },
-      now: at(when),
-    }),
-  ),
-  fc.record({ id: commandId, seconds }).map(
-    ({ id, seconds: when }): SessionCommand => ({
-      type: 'RequestCancel',
-      commandId: id,
-      reason: 'user',
-      by: 'ana',
-      now: at(when),
-    }),
-  ),
-  fc.record({ id: commandId, seconds }).map(
-    ({ id, seconds: when }): SessionCommand => ({
-      type: 'SendToBackground',
-      commandId: id,
-      by: 'ana',
-      now: at(when),
-    }),
-  ),
-  fc.record({ id: commandId, seconds }).map(
-    ({ id, seconds: when }): SessionCommand => ({
-      type: 'DeclareCommandLost',
-      commandId: id,
-      reason: 'SILENT',
-      now: at(when),
-    }),
-  ),
+    })),
+  fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({
+    type: 'AnswerCommand',
+    command: command(id, { signed: null, requestHash: 'e'.repeat(64) }),
+    answer: { error: null, output: null, foreground: null },
+    now: at(when),
+  })),
+  fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({
+    type: 'RequestCancel',
+    commandId: id,
+    reason: 'user',
+    by: 'ana',
+    now: at(when),
+  })),
+  fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({
+    type: 'SendToBackground',
+    commandId: id,
+    by: 'ana',
+    now: at(when),
+  })),
+  fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({
+    type: 'DeclareCommandLost',
+    commandId: id,
+    reason: 'SILENT',
+    now: at(when),
+  })),
   fc
     .record({ id: commandId, number: sequence, ends: state, seconds })
     .map(({ id, number, ends, seconds: when }) =>

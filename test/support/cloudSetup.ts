@@ -8,19 +8,18 @@ import { type LocalDevice, startDevice } from '../../local/device.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
 
 /** What an end-to-end test needs to reach the running cloud; it is started once for all of them. */
-export interface RunningCloud
-  extends Pick<
-    Cloud,
-    | 'url'
-    | 'caFile'
-    | 'authority'
-    | 'tenants'
-    | 'apiScope'
-    | 'publicClientId'
-    | 'masterKey'
-    | 'cosmos'
-    | 'dataDir'
-  > {
+export interface RunningCloud extends Pick<
+  Cloud,
+  | 'url'
+  | 'caFile'
+  | 'authority'
+  | 'tenants'
+  | 'apiScope'
+  | 'publicClientId'
+  | 'masterKey'
+  | 'cosmos'
+  | 'dataDir'
+> {
   readonly device: { readonly deviceId: string; readonly stateDir: string; readonly pid: number };
   readonly hostPid: number;
   readonly appProcesses: readonly number[];

@@ -14,7 +14,7 @@ export const eventually = async <Value>(
   look: () => Promise<Value | undefined | false>,
   withinMs = 30_000,
 ): Promise<Value> => {
-  for (const deadline = performance.now() + withinMs; ; ) {
+  for (const deadline = performance.now() + withinMs; ;) {
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs / 1000} s`);

@@ -256,7 +256,10 @@ describe('numbers of device messages', () => {
     const [alarm] = given(...history)
       .when(apply(reused))
       .events();
-    expect(alarm?.data).toMatchObject({ firstHash: 'hash-of-1', second: { hash: 'another', kind: 'session.opened', sequence: 1 } });
+    expect(alarm?.data).toMatchObject({
+      firstHash: 'hash-of-1',
+      second: { hash: 'another', kind: 'session.opened', sequence: 1 },
+    });
   });
 });
 

@@ -61,9 +61,12 @@ describe('slots', () => {
       fc
         .record({ sessionId: id('s', 20), deviceId: id('d', 8), userId: id('u', 4) })
         .map((wanted) => take(wanted.sessionId, wanted.deviceId, wanted.userId, small)),
-      id('s', 20).map(
-        (sessionId): SlotsCommand => ({ type: 'ReleaseSlot', sessionId, reason: 'x', now: 't' }),
-      ),
+      id('s', 20).map((sessionId): SlotsCommand => ({
+        type: 'ReleaseSlot',
+        sessionId,
+        reason: 'x',
+        now: 't',
+      })),
     );
     fc.assert(
       fc.property(fc.array(command, { maxLength: 80 }), (commands) => {

@@ -63,8 +63,7 @@ export function openItems(database: Database): Items {
   );
   // The item's text holds its own number, so it is needed before the insert. Numbers are never given twice.
   const lastRow = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get() as
-    | { seq: number }
-    | undefined;
+    { seq: number } | undefined;
   let nextRow = (lastRow?.seq ?? 0) + 1;
   const previous = createPreviousVersions();
 

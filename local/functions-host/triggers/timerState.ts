@@ -23,8 +23,7 @@ export class TimerState {
 
   read(name: string): TimerStatus | undefined {
     return this.#database.prepare('SELECT last, next, lastUpdated FROM timers WHERE name = ?').get(name) as
-      | TimerStatus
-      | undefined;
+      TimerStatus | undefined;
   }
 
   write(name: string, { last, next, lastUpdated }: TimerStatus): void {

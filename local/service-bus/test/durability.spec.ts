@@ -94,7 +94,7 @@ describe('the broker as a process', () => {
     let ended = false;
     let unknown = 0;
     const senders = Array.from({ length: 8 }, async (_, lane) => {
-      for (let number = 0; !ended; ) {
+      for (let number = 0; !ended;) {
         const connection = new ServiceBusClient(connectionString(host), quickRetries);
         const sender = connection.createSender('q');
         try {
