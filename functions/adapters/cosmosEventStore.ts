@@ -87,6 +87,7 @@ export class CosmosEventStore implements EventStore {
     after: number,
     limit: number,
   ): Promise<readonly EventEnvelope[]> {
+    if (limit <= fewEvents) return this.#readFew(tenantId, streamId, after, limit);
     const { resources } = await this.#events.items
       .query<EventEnvelope & JSONObject>(
         {
