@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Cloud } from './cloud.ts';
 
-const agentBundle = join(import.meta.dirname, '..', 'dist', 'agent.cjs');
+const agentBundle = join(import.meta.dirname, '..', 'dist', 'agent', 'main.mjs');
 const leash = join(import.meta.dirname, 'leash.ts');
 const readyWithinMs = 60_000;
 

@@ -7,7 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../evidence/canonical.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const deployables = ['app.cjs', 'agent.cjs', 'lr.cjs'];
+const deployables = ['app.cjs', 'agent', 'lr.cjs'];
+
+/** Every file of a deployable, which is a file or a folder, with its content. */
+const filesOf = async (folder: string, name: string): Promise<ReadonlyMap<string, string>> => {
+  const isFile = name.endsWith('.cjs');
+  const names = isFile ? [name] : (await readdir(join(folder, name))).map((file) => join(name, file)).sort();
+  return new Map(
+    await Promise.all(names.map(async (file) => [file, await readFile(join(folder, file), 'utf8')] as const)),
+  );
+};
 let fresh = '';
 
 beforeAll(async () => {
@@ -31,27 +40,23 @@ describe('what runs', () => {
     expect(await readdir(join(root, dirname(main)))).toEqual(expect.arrayContaining(deployables));
   });
 
-  it.each(['agent.cjs', 'lr.cjs'])('is a fresh %s', async (name) => {
-    const [running, built] = await Promise.all([
-      readFile(join(root, 'dist', name)),
-      readFile(join(fresh, name)),
-    ]);
-    expect(sha256(running)).toBe(sha256(built));
+  it.each(['agent', 'lr.cjs'])('is a fresh %s', async (name) => {
+    const hashesOf = async (folder: string) =>
+      [...(await filesOf(folder, name))].map(([file, text]) => [file, sha256(text)]);
+    expect(await hashesOf(join(root, 'dist'))).toEqual(await hashesOf(fresh));
   });
 });
 
 /** The bundler writes the path of each module above it. */
 const modulesOf = async (name: string): Promise<readonly string[]> =>
-  [
-    ...(await readFile(join(fresh, name), 'utf8')).matchAll(
-      /^ *\/\/ ((?:[\w@.-]+\/)+[\w.-]+\.[cm]?[jt]s)$/gm,
-    ),
-  ].map(([, path = '']) => path);
+  [...(await filesOf(fresh, name)).values()].flatMap((text) =>
+    [...text.matchAll(/^ *\/\/ ((?:[\w@.-]+\/)+[\w.-]+\.[cm]?[jt]s)$/gm)].map(([, path = '']) => path),
+  );
 
 describe('what is deployed', () => {
   it.each([
     ['app.cjs', 'functions/app.ts', ['functions', 'evidence', 'contracts', 'domain']],
-    ['agent.cjs', 'agent/main.ts', ['agent', 'evidence', 'contracts', 'domain']],
+    ['agent', 'agent/main.ts', ['agent', 'evidence', 'contracts', 'domain']],
     ['lr.cjs', 'cli/main.ts', ['cli', 'sdk', 'evidence', 'contracts', 'domain']],
   ] as const)('%s holds its own layers only, and no stand-in', async (name, entry, layers) => {
     const modules = await modulesOf(name);
@@ -68,7 +73,7 @@ describe('what is deployed', () => {
     const secrets = seed.tenants.flatMap(({ applications }) => applications.map(({ secret }) => secret));
     expect(secrets.length).toBeGreaterThan(0);
     for (const name of deployables) {
-      const text = await readFile(join(fresh, name), 'utf8');
+      const text = [...(await filesOf(fresh, name)).values()].join('\n');
       for (const unwanted of [...secrets, '_local/faults', root, fresh])
         expect([name, unwanted, text.includes(unwanted)]).toEqual([name, unwanted, false]);
     }
