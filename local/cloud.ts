@@ -291,7 +291,7 @@ const appSettings = (
   TASKHUB_NAME: 'liveresponse',
   DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=http://localhost;Authentication=None',
   HEARTBEAT_SECONDS: String(heartbeatSeconds),
-  FEED_POLL_MS: '250',
+  FEED_POLL_MS: '500',
 });
 
 const readSeed = async (): Promise<SeedFile> =>

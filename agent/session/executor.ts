@@ -10,29 +10,52 @@ const send = (message: FromExecutor): Promise<void> =>
     process.send?.(message, undefined, {}, () => resolve());
   });
 
+/** Then a new process takes over: what a command may have leaked goes with the old one. */
+const commandsPerProcess = 100;
+
 /**
- * Runs exactly one command and exits: rows go to stdout as JSON lines, the end is told to the worker. Meant to be started ahead
- * of time, so that a command does not wait for the start of a process.
+ * Runs commands, one at a time: rows go to stdout as JSON lines, the end is told to the worker. Meant to be started ahead of
+ * time, so that a command does not wait for the start of a process. A command that starts processes is its last one.
  */
 export const runExecutor = async (): Promise<void> => {
   // Without its worker nobody would hear the result or keep the time limit.
   process.once('disconnect', () => process.exit(1));
-  const order = await new Promise<ToExecutor>((resolve) => {
-    process.once('message', (message) => resolve(message as ToExecutor));
-    void send({ type: 'ready' });
-  });
-  if (order.witness !== null) {
-    const { pid, startTime } = identify(process.pid, null) ?? { pid: process.pid, startTime: '?' };
-    appendFileSync(order.witness, `${order.commandId} ${pid} ${startTime}\n`);
+  for (let left = commandsPerProcess; left > 0; left -= 1) {
+    const order = await nextOrder();
+    if (order.witness !== null) {
+      const { pid, startTime } = identify(process.pid, null) ?? { pid: process.pid, startTime: '?' };
+      appendFileSync(order.witness, `${order.commandId} ${pid} ${startTime}\n`);
+    }
+    const finished = await finish(order, left > 1);
+    await send(finished);
+    if (!finished.canRunAnother) break;
   }
-  await send(await finish(order));
   // All is written by now, and the orderly end of the runtime takes longer than most commands.
   process.kill(process.pid, 'SIGKILL');
 };
 
-const finish = async (order: ToExecutor): Promise<FromExecutor> => {
+let isAnnounced = false;
+
+/** Says once that it is ready; after that every end says so. */
+const nextOrder = (): Promise<ToExecutor> =>
+  new Promise((resolve) => {
+    process.once('message', (message) => resolve(message as ToExecutor));
+    if (!isAnnounced) void send({ type: 'ready' });
+    isAnnounced = true;
+  });
+
+type Finished = Extract<FromExecutor, { type: 'finished' }>;
+
+const finish = async (order: ToExecutor, mayRunAnother: boolean): Promise<Finished> => {
   const command = commandNamed(order.body.name);
   const startsProcesses = command?.startsProcesses ?? false;
+  const lines = new LineWriter();
+  const ended = (): Pick<Finished, 'type' | 'startsProcesses' | 'outputSize' | 'canRunAnother'> => ({
+    type: 'finished',
+    startsProcesses,
+    outputSize: lines.written,
+    canRunAnother: mayRunAnother && !startsProcesses,
+  });
   try {
     // Only what uploads needs it, and it takes 30 ms.
     if (order.caFile !== null && order.body.blobs.collected !== null) trustAuthorities(order.caFile);
@@ -42,12 +65,11 @@ const finish = async (order: ToExecutor): Promise<FromExecutor> => {
         `This agent has no command ${order.body.name}. Update the agent.`,
       );
     }
-    const { directory = null, files = [] } = await runCommand(command, order);
-    return { type: 'finished', startsProcesses, error: null, directory, files };
+    const { directory = null, files = [] } = await runCommand(command, order, lines);
+    return { ...ended(), error: null, directory, files };
   } catch (error) {
     return {
-      type: 'finished',
-      startsProcesses,
+      ...ended(),
       error: error instanceof CommandFailure ? { code: error.code, message: error.message } : faultOf(error),
       directory: null,
       files: [],
@@ -63,6 +85,7 @@ const faultOf = (error: unknown): { readonly code: string; readonly message: str
 const runCommand = async (
   command: DeviceCommand,
   { body, commandId, directory, tickets }: ToExecutor,
+  lines: LineWriter,
 ): Promise<CommandOutcome> => {
   const { collected } = body.blobs;
   const rows = command.run({
@@ -76,7 +99,6 @@ const runCommand = async (
         ? null
         : { url: collected, ticket: tickets.collected },
   });
-  const lines = new LineWriter();
   try {
     for (;;) {
       const next = await rows.next();
@@ -95,6 +117,8 @@ class LineWriter {
   #pending: string[] = [];
   #size = 0;
   #since = performance.now();
+  /** Bytes handed to stdout. */
+  written = 0;
 
   async write(line: string): Promise<void> {
     this.#pending.push(line, '\n');
@@ -109,6 +133,7 @@ class LineWriter {
     const text = this.#pending.join('');
     this.#pending = [];
     this.#size = 0;
+    this.written += Buffer.byteLength(text);
     await new Promise<void>((resolve, reject) => {
       process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
     });

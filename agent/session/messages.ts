@@ -56,6 +56,10 @@ export type FromExecutor =
       readonly type: 'finished';
       /** Whether the command may have started processes: then all of `/proc` is searched for them. */
       readonly startsProcesses: boolean;
+      /** Bytes that it wrote for this command: the command has ended when the worker has them all. */
+      readonly outputSize: number;
+      /** It started nothing and waits for another command; otherwise it ends itself. */
+      readonly canRunAnother: boolean;
       readonly error: { readonly code: string; readonly message: string } | null;
       readonly directory: string | null;
       readonly files: readonly CollectedByExecutor[];

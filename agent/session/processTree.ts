@@ -125,6 +125,16 @@ export const isGroupLeft = (executor: ProcessIdentity): boolean => {
   }
 };
 
+/** Whether a living executor has processes below it. The kernel may not list children; then all of `/proc` is searched. */
+export const hasChildren = (executor: ProcessIdentity): boolean => {
+  const { pid } = executor;
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim() !== '';
+  } catch {
+    return processesOf(executor).length > 1;
+  }
+};
+
 const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name);

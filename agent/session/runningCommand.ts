@@ -3,7 +3,7 @@ import type { OutputPart } from '../../contracts/device.ts';
 import { CommandOutput, type OutputStore } from './commandOutput.ts';
 import { lastWords } from './lastWords.ts';
 import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
-import { endProcesses, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
+import { endProcesses, hasChildren, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
 
 /** A command that ends within this is reported as one message. */
 const quickMs = 100;
@@ -37,8 +37,10 @@ export class RunningCommand {
   #stopping: Promise<boolean> | undefined;
   #storing: Promise<void> = Promise.resolve();
   #exited = false;
-  /** Resolves when the end was told. */
-  readonly done: Promise<void>;
+  #received = 0;
+  #release: () => void = () => undefined;
+  /** Resolves when the end was told; true when the executor is free for another command. */
+  readonly done: Promise<boolean>;
 
   constructor(
     order: RunCommand,
@@ -71,9 +73,16 @@ export class RunningCommand {
     this.#end('Cancelled', null);
   }
 
-  /** Remembers what the executor says about its end; how it ends is seen by its exit. */
+  /** Remembers what the executor says about the end; one that goes on has ended the command when all it wrote was read. */
   heard(message: FromExecutor): void {
-    if (message.type === 'finished') this.#finished = message;
+    if (message.type !== 'finished') return;
+    this.#finished = message;
+    this.#releaseWhenRead();
+  }
+
+  #releaseWhenRead(): void {
+    const { canRunAnother, outputSize } = this.#finished ?? { canRunAnother: false, outputSize: 0 };
+    if (canRunAnother && this.#stop === undefined && this.#received >= outputSize) this.#release();
   }
 
   #tellStart(): void {
@@ -89,36 +98,54 @@ export class RunningCommand {
     this.#stopping = endProcesses(this.#executor, termGraceMs);
   }
 
-  async #follow(): Promise<void> {
-    const exit = new Promise<void>((resolve) => {
-      this.#child.once('exit', () => resolve());
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) resolve();
+  async #follow(): Promise<boolean> {
+    let exited: () => void = () => undefined;
+    const exit = new Promise<'exit'>((resolve) => {
+      exited = () => resolve('exit');
+      this.#child.once('exit', exited);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) exited();
+    });
+    const released = new Promise<'released'>((resolve) => {
+      this.#release = () => resolve('released');
     });
     const { stdout } = this.#child;
-    stdout?.on('data', (bytes: Buffer) => {
+    const hear = (bytes: Buffer): void => {
+      this.#received += bytes.length;
       this.#output.add(bytes);
-      if (this.#output.pending >= mostPending) stdout.pause();
+      if (this.#output.pending >= mostPending) stdout?.pause();
       this.#scheduleBatch();
-    });
+      this.#releaseWhenRead();
+    };
+    stdout?.on('data', hear);
+    let closed: () => void = () => undefined;
     const read = new Promise<void>((resolve) => {
-      if (stdout === null) return resolve();
-      stdout.once('close', () => resolve());
+      closed = resolve;
+      if (stdout === null) resolve();
+      else stdout.once('close', closed);
     });
-    await exit;
+    const end = await Promise.race([exit, released]);
     this.#exited = true;
     const duration = (performance.now() - this.#start) / 1000;
     for (const timer of this.#timers) clearTimeout(timer);
+    if (end === 'released' && !hasChildren(this.#executor)) {
+      this.#child.off('exit', exited);
+      stdout?.off('data', hear).off('close', closed);
+      await this.#tellEnd(duration, true);
+      stdout?.resume();
+      return true;
+    }
     await lastWords(this.#child);
     const processesGone = await this.#proveEnd();
     stdout?.resume();
     // Whoever held the other end of the pipe is gone now, unless it outlived SIGKILL.
     if (processesGone) await read;
     await this.#tellEnd(duration, processesGone);
+    return false;
   }
 
   async #proveEnd(): Promise<boolean> {
     if (this.#stopping !== undefined) return this.#stopping;
-    if (this.#finished === undefined) return endProcesses(this.#executor, 0);
+    if (this.#finished === undefined || this.#finished.canRunAnother) return endProcesses(this.#executor, 0);
     // It ended by itself: nothing may outlive it. Searching all of /proc costs more than most commands.
     if (!this.#finished.startsProcesses && !isGroupLeft(this.#executor)) return true;
     return processesOf(this.#executor).length === 0 || endProcesses(this.#executor, termGraceMs);

@@ -20,11 +20,13 @@ interface Waiting {
 
 /** The next executor is started this long after a command began, or when it ended. */
 const refillMs = 50;
+/** Executors that are kept ready for commands to come. */
+const mostWaiting = 2;
 /** Before the first failed start is repeated. */
 const respawnMs = 500;
 
 /**
- * The process of one live session: keeps an executor ready, hands each command to one of its own, and keeps time limits. Ends
+ * The process of one live session: keeps an executor ready, gives each command one to itself, and keeps time limits. Ends
  * with everything it started when the service is gone.
  */
 export const runWorker = (): void => {
@@ -76,6 +78,18 @@ export const runWorker = (): void => {
     if (waiting.size === 0 && starting.size === 0) startExecutor();
   };
 
+  /** A free executor waits again; more than a few are not kept. */
+  const takeBack = (marker: string, free: Waiting): void => {
+    const hasEnded = free.child.exitCode !== null || free.child.signalCode !== null;
+    if (hasEnded) return;
+    if (waiting.size >= mostWaiting) {
+      free.child.kill('SIGKILL');
+      return;
+    }
+    waiting.set(marker, free);
+    tell({ type: 'executor', executor: free.executor });
+  };
+
   const openStore = async (url: string, ticket: string) => {
     const { AppendUpload } = await import('../transport/appendUpload.ts');
     return new AppendUpload(url, ticket);
@@ -90,13 +104,19 @@ export const runWorker = (): void => {
     waiting.delete(order.marker);
     const { type: _, marker: __, ...rest } = order;
     const command = new RunningCommand(order, ready.child, ready.executor, openStore, tell);
-    ready.child.on('message', (message: FromExecutor) => command.heard(message));
+    const hear = (message: FromExecutor): void => command.heard(message);
+    ready.child.on('message', hear);
     ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
     running.set(order.commandId, command);
-    void command.done.finally(() => {
-      running.delete(order.commandId);
-      ensureWaiting();
-    });
+    void command.done
+      .then((isFree) => {
+        ready.child.off('message', hear);
+        if (isFree) takeBack(order.marker, ready);
+      })
+      .finally(() => {
+        running.delete(order.commandId);
+        ensureWaiting();
+      });
     // Starting the next process at once would slow down a command that is done in a moment.
     setTimeout(ensureWaiting, refillMs);
   };

@@ -15,6 +15,8 @@ const folder = temporaryFolders();
 const finished: FromExecutor = {
   type: 'finished',
   startsProcesses: true,
+  outputSize: 0,
+  canRunAnother: false,
   error: null,
   directory: null,
   files: [],
@@ -196,5 +198,41 @@ describe('a running command', () => {
       processesGone: true,
     });
     expect(isAlive(executor.pid)).toBe(false);
+  });
+});
+
+describe('an executor that runs another command', () => {
+  const goesOn = (outputSize: number): FromExecutor =>
+    ({ ...finished, startsProcesses: false, outputSize, canRunAnother: true }) as FromExecutor;
+
+  it('is free when everything that it wrote was read, and lives on', async () => {
+    const { child, command, end, executor } = start('printf 12345; exec sleep 60', { says: goesOn(5) });
+    expect(await command.done).toBe(true);
+    const { state, output, processesGone } = await end();
+    expect({ state, processesGone }).toEqual({ state: 'Completed', processesGone: true });
+    expect(output.map(({ size }) => size)).toEqual([5]);
+    expect(readStat(executor.pid)).toBeDefined();
+    child.kill('SIGKILL');
+  });
+
+  it('is not free while something that it wrote is missing: its death then ends the command', async () => {
+    const { command, end } = start('printf 123; exec true', { says: goesOn(5) });
+    expect(await command.done).toBe(false);
+    expect((await end()).output.map(({ size }) => size)).toEqual([3]);
+  });
+
+  it('is ended when a process is left below it', async () => {
+    const { command, end, executor } = start('sleep 60 & printf 1; wait', { says: goesOn(1) });
+    expect(await command.done).toBe(false);
+    expect((await end()).processesGone).toBe(true);
+    expect(readStat(executor.pid)).toBeUndefined();
+  });
+
+  it('is not free after a cancel, whatever it says', async () => {
+    const { command, end } = start('exec sleep 60', { says: null });
+    command.cancel();
+    command.heard(goesOn(0));
+    expect(await command.done).toBe(false);
+    expect((await end()).state).toBe('Cancelled');
   });
 });
