@@ -1,6 +1,6 @@
 import type { AppliedMessages } from './state.ts';
 
-const rememberedHashes = 256;
+const rememberedHashes = 64;
 const rememberedGaps = 32;
 
 export type MessagePosition =
