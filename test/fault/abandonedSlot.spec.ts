@@ -42,25 +42,19 @@ const abandonedOpening = async () => {
       now,
     }));
   const requestSession = () =>
-    onSession(
-      services,
-      tenantId,
+    onSession(services, tenantId, sessionId, metadata, (now): SessionCommand => ({
+      type: 'RequestSession',
       sessionId,
-      metadata,
-      (now): SessionCommand => ({
-        type: 'RequestSession',
-        sessionId,
-        deviceId,
-        userId: 'ana',
-        userName: 'Ana',
-        epoch: 1,
-        reason: 'test',
-        platform: 'linux',
-        limits,
-        requestHash: 'a'.repeat(64),
-        now,
-      }),
-    );
+      deviceId,
+      userId: 'ana',
+      userName: 'Ana',
+      epoch: 1,
+      reason: 'test',
+      platform: 'linux',
+      limits,
+      requestHash: 'a'.repeat(64),
+      now,
+    }));
   await takeSlot(sessionId);
   return {
     services,

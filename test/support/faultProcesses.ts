@@ -47,7 +47,7 @@ export const descendantsOf = (
   processes: readonly LivingProcess[] = livingProcesses(),
 ): readonly LivingProcess[] => {
   const found = new Map<number, LivingProcess>();
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const process_ of processes) {
       if (found.has(process_.pid) || process_.pid === ancestor) continue;
@@ -82,7 +82,10 @@ export const orphansOf = (mark: string): readonly string[] => {
 export const markedProcesses = (mark: string): readonly string[] =>
   livingProcesses().filter(isMarked(mark)).map(describe);
 
-/** Processes that carry the mark of the executor of one of these commands. */
+/**
+ * Processes that carry the mark of the executor of one of these commands. The executor itself may wait for its next command, as
+ * long as it is led by a worker.
+ */
 export const processesOfCommands = (stateDir: string, commandIds: readonly string[]): readonly string[] => {
   const journal = new DatabaseSync(join(stateDir, 'journal.db'), { readOnly: true });
   const find = journal.prepare('SELECT executor FROM commands WHERE commandId = ?');
@@ -94,9 +97,16 @@ export const processesOfCommands = (stateDir: string, commandIds: readonly strin
     commandOf.set(`LIVE_RESPONSE_EXECUTOR=${marker}`, commandId);
   }
   journal.close();
-  return livingProcesses().flatMap((process_) => {
+  const processes = livingProcesses();
+  const workers = new Set(
+    processes.filter(({ commandLine }) => /\bworker$/.test(commandLine)).map(({ pid }) => pid),
+  );
+  return processes.flatMap((process_) => {
     const marker = process_.environment.find((variable) => commandOf.has(variable));
-    return marker === undefined ? [] : [`${describe(process_)} of command ${commandOf.get(marker)}`];
+    const isWaiting = /\bexecutor$/.test(process_.commandLine) && workers.has(process_.parentPid);
+    return marker === undefined || isWaiting
+      ? []
+      : [`${describe(process_)} of command ${commandOf.get(marker)}`];
   });
 };
 
