@@ -1,9 +1,9 @@
 // Runs after `npm install`, and before every script, on whatever Node the machine has: where install scripts are switched off,
 // the first does not happen. The scripts of this project run on Node 24, which comes as the dev dependency `node`.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const own = join(import.meta.dirname ?? '.', '..', 'node_modules', 'node', 'bin', 'node');
+const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
 const { stdout, error } = spawnSync(own, ['--version'], { encoding: 'utf8' });
 if (error || !stdout.startsWith('v24.')) {
   console.error(
