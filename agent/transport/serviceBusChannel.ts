@@ -15,7 +15,7 @@ import { BackendRefusal } from './backend.ts';
 import type { Channel, Delivery, UpwardQueue } from './channel.ts';
 
 const firstWaitMs = 250;
-const longestWaitMs = 60_000;
+const longestWaitMs = 20_000;
 /** A backend that refuses this device is asked less often. */
 const refusedWaitMs = 120_000;
 const probeTimeoutMs = 10_000;

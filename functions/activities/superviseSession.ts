@@ -10,7 +10,7 @@ import {
 } from '../../domain/session/index.ts';
 import type { Services } from '../services.ts';
 import { decideAndAppend } from '../streams/decideAndAppend.ts';
-import { sendCancel, sendClose, sendExecute, sendOpen } from '../streams/delivery.ts';
+import { resendCommand, sendCancel, sendClose, sendOpen } from '../streams/delivery.ts';
 import { bySystem } from '../streams/metadata.ts';
 import { readSession, releaseSlot } from '../streams/streams.ts';
 import type { SupervisionRound } from '../workflows/superviseSession.ts';
@@ -88,24 +88,4 @@ const sendWhatIsDue = async (
         `session ${state.sessionId}: a message to the device could not be sent: ${String(outcome.reason)}`,
       );
   }
-};
-
-/** Reads the signed command from its event: exactly what was signed when it was issued goes out again. */
-const resendCommand = async (
-  services: Services,
-  tenantId: string,
-  state: SessionState,
-  commandId: string,
-): Promise<void> => {
-  const command = state.open[commandId];
-  if (command === undefined) return;
-  const [issued] = await services.store.read(
-    tenantId,
-    sessionStream(state.sessionId),
-    command.issuedVersion - 1,
-    1,
-  );
-  const event = issued as unknown as Extract<SessionEvent, { type: 'CommandIssued' }> | undefined;
-  if (event?.type !== 'CommandIssued' || event.data.signed === null) return;
-  await sendExecute(services, tenantId, state, { ...event.data, signed: event.data.signed });
 };

@@ -80,7 +80,8 @@ export class DeviceChannel {
     const { administration } = this.#of(bucket);
     try {
       await administration.createQueue(deviceQueueOf(deviceId), {
-        lockDuration: 'PT1M',
+        // An agent journals a command within milliseconds; one that died before that gets it again after the lock.
+        lockDuration: 'PT15S',
         maxDeliveryCount: 100,
         defaultMessageTimeToLive: 'PT1H',
         deadLetteringOnMessageExpiration: false,

@@ -18,7 +18,7 @@ import type {
 } from '../../domain/session/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
-import { sendExecute, signCommand } from '../streams/delivery.ts';
+import { resendCommand, sendExecute, signCommand } from '../streams/delivery.ts';
 import { onSession } from '../streams/streams.ts';
 import { outputParts, outputStart } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
@@ -73,17 +73,14 @@ export const issueCommand = (services: Services): Route => ({
     );
     services.surroundings.passes('command-appended');
     const open = head.state.open[commandId];
-    if (events.length > 0 && open !== undefined && issued.signed !== null) {
-      const { startWithin } = (events[0]?.data ?? {}) as Extract<
-        SessionEvent,
-        { type: 'CommandIssued' }
-      >['data'];
+    if (open !== undefined && open.startedAt === null && issued.signed !== null) {
+      // What was issued before goes out as it was signed then: the request may be repeated because its first one got stuck here.
+      const delivery =
+        events.length > 0
+          ? sendExecute(services, tenantId, head.state, { ...issued, ...open, signed: issued.signed })
+          : resendCommand(services, tenantId, head.state, commandId);
       // Accepted is accepted: what cannot be sent now is sent by the supervisor.
-      await sendExecute(services, tenantId, head.state, {
-        ...issued,
-        startWithin,
-        signed: issued.signed,
-      }).catch((error: unknown) =>
+      await delivery.catch((error: unknown) =>
         signed.context.warn(`command ${commandId}: its delivery is left to the supervisor: ${String(error)}`),
       );
       services.surroundings.passes('command-published');

@@ -1,5 +1,5 @@
 import type { DownwardPayload, Tickets } from '../../contracts/device.ts';
-import type { SessionState } from '../../domain/session/index.ts';
+import { type SessionEvent, type SessionState, sessionStream } from '../../domain/session/index.ts';
 import { signPayload } from '../../evidence/commandSignature.ts';
 import { bucketOf } from '../adapters/deviceChannel.ts';
 import type { Services } from '../services.ts';
@@ -153,4 +153,24 @@ export const sendExecute = async (
     lifetime,
   );
   await send(context, state, `${commandId}:execute`, signed, tickets, startWithin);
+};
+
+/** Reads the signed command from its event: exactly what was signed when it was issued goes out again. */
+export const resendCommand = async (
+  services: Context & Pick<Services, 'store'>,
+  tenantId: string,
+  state: SessionState,
+  commandId: string,
+): Promise<void> => {
+  const command = state.open[commandId];
+  if (command === undefined) return;
+  const [issued] = await services.store.read(
+    tenantId,
+    sessionStream(state.sessionId),
+    command.issuedVersion - 1,
+    1,
+  );
+  const event = issued as unknown as Extract<SessionEvent, { type: 'CommandIssued' }> | undefined;
+  if (event?.type !== 'CommandIssued' || event.data.signed === null) return;
+  await sendExecute(services, tenantId, state, { ...event.data, signed: event.data.signed });
 };
