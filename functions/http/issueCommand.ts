@@ -10,12 +10,7 @@ import {
 } from '../../domain/catalogue/index.ts';
 import { DomainError } from '../../domain/domainError.ts';
 import type { Head } from '../../domain/eventStore.ts';
-import type {
-  IssuedCommand,
-  SessionCommand,
-  SessionEvent,
-  SessionState,
-} from '../../domain/session/index.ts';
+import type { IssuedCommand, SessionCommand, SessionState } from '../../domain/session/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
 import { resendCommand, sendExecute, signCommand } from '../streams/delivery.ts';
