@@ -33,7 +33,11 @@ export const withApplied = (applied: AppliedMessages, sequence: number, hash: st
     if (Number(known) > last - rememberedHashes) recent[known] = knownHash;
   }
   if (sequence > last - rememberedHashes) recent[String(sequence)] = shortHash(hash);
-  return { last, recent, missing: withoutSequence(applied.missing, sequence) };
+  // A jump that no event records (after the end of a session) must not make what was skipped look applied.
+  const skipped: AppliedMessages['missing'] =
+    sequence > applied.last + 1 ? [[applied.last + 1, sequence - 1]] : [];
+  const missing = [...withoutSequence(applied.missing, sequence), ...skipped].slice(-rememberedGaps);
+  return { last, recent, missing };
 };
 
 export const withGap = (applied: AppliedMessages, from: number, to: number): AppliedMessages => ({

@@ -26,6 +26,9 @@ export const applyMessage = (
       return carrying(recordOf(message), meaning(message, now, state));
     case 'after-gap': {
       const events = carrying(recordOf(message), meaning(message, now, state));
+      // An ended session takes nothing but the ends of its commands: what was refused in between leaves a number unused, and
+      // calling that a gap would accuse an honest device.
+      if (state.status === 'ended') return events;
       return [
         { type: 'SequenceGapRecorded', data: { from: position.from, to: position.to, at: now } },
         ...events,

@@ -248,6 +248,21 @@ describe('numbers of device messages', () => {
       .when(apply(endedMessage(4, 'c2')))
       .thenNothing();
   });
+  it('calls nothing a gap that was refused after the end, and still takes what comes late', () => {
+    const ended = given(...history)
+      .when({ type: 'Disconnect', by: 'ana', now: at(9) })
+      .events();
+    given(...history, ...ended)
+      .when(apply(openedMessage(2)))
+      .thenRefuses('SESSION_ENDED');
+    const third = given(...history, ...ended)
+      .when(apply(endedMessage(3, 'c2', { state: 'Cancelled' })))
+      .events();
+    expect(third.map(({ type }) => type)).toEqual(['CommandStarted', 'CommandCancelled']);
+    given(...history, ...ended, ...third)
+      .when(apply(endedMessage(2, 'c1')))
+      .thenTypes('CommandStarted', 'CommandCompleted');
+  });
   it('ends the session when a number is used for two messages', () => {
     const reused = { ...openedMessage(1), hash: 'another' };
     given(...history)
