@@ -72,7 +72,6 @@ export const downwardPayload = z.discriminatedUnion('kind', [
   }),
 ]);
 export type DownwardPayload = z.infer<typeof downwardPayload>;
-export type DownwardKind = DownwardPayload['kind'];
 
 /** Query strings (shared access signatures) for the blobs named in the signed payload. They are secret and never stored. */
 export const tickets = z.strictObject({ output: z.string().optional(), collected: z.string().optional() });
@@ -196,8 +195,6 @@ export type PresenceMessageContent = z.infer<typeof presenceMessage>;
 
 export type UpwardAddress = z.infer<typeof upwardAddress>;
 export type UpwardMessage = UpwardAddress & { readonly kind: string; readonly body: unknown };
-export type UpwardSessionMessage = UpwardAddress & { readonly sessionId: string } & SessionMessageContent;
-export type UpwardPresenceMessage = UpwardAddress & PresenceMessageContent;
 
 const looseUpward = upwardAddress.extend({ kind: z.string(), body: z.unknown() });
 
@@ -236,7 +233,6 @@ export const enrolRequest = z.strictObject({
 });
 export type EnrolRequest = z.infer<typeof enrolRequest>;
 
-export const jwkSet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
 /** Every version names the hash of the one before and is signed (compact JWS) by a key of the one before; version 1 by its own. */
 export const keySet = z.strictObject({
   version: z.number().int().positive(),

@@ -1,11 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  type JsonWebKey,
-  type KeyObject,
-  sign,
-  verify,
-} from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { DevicePublicKey, UpwardMessage } from '../contracts/device.ts';
 import { canonicalForm, sha256 } from './canonical.ts';
 
@@ -34,8 +27,6 @@ export const isSignedBy = (message: UpwardMessage, publicKey: DevicePublicKey): 
     return false;
   }
 };
-
-export const privateKeyFrom = (jwk: JsonWebKey): KeyObject => createPrivateKey({ key: jwk, format: 'jwk' });
 
 /** RFC 7638 thumbprint of a device's key, base64url. */
 export const thumbprintOf = ({ crv, kty, x }: DevicePublicKey): string =>

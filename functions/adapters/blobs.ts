@@ -1,4 +1,3 @@
-import type { TokenCredential } from '@azure/identity';
 import {
   BlobSASPermissions,
   type BlobServiceClient,
@@ -15,8 +14,6 @@ const keyLifetimeMs = 6 * 3_600_000;
 const clockSkewMs = 5 * 60_000;
 /** The form of the signature, fixed: a newer SDK would sign fields that an older service does not know. */
 const signatureVersion = '2025-07-05';
-
-export type { TokenCredential };
 
 /** Where output and collected files of a command lie, and the tickets that open exactly those blobs. */
 export class Blobs {
