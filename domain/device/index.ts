@@ -11,7 +11,11 @@ type Enrolment = Extract<DeviceEvent, { type: 'DeviceEnrolled' }>['data'];
 
 export type DeviceState =
   | { readonly status: 'unknown' }
-  | ({ readonly status: 'enrolled' | 'retired'; readonly enrolledAt: string } & Omit<Enrolment, 'at'>);
+  | ({
+      readonly status: 'enrolled' | 'retired';
+      readonly enrolledAt: string;
+      readonly retiredAt: string | null;
+    } & Omit<Enrolment, 'at'>);
 
 export type DeviceCommand =
   | ({ readonly type: 'EnrolDevice'; readonly now: string } & Omit<Enrolment, 'at'>)
@@ -23,10 +27,10 @@ const evolve = (state: DeviceState, event: DeviceEvent): DeviceState => {
   switch (event.type) {
     case 'DeviceEnrolled': {
       const { at, ...enrolment } = event.data;
-      return { status: 'enrolled', enrolledAt: at, ...enrolment };
+      return { status: 'enrolled', enrolledAt: at, retiredAt: null, ...enrolment };
     }
     case 'DeviceRetired':
-      return state.status === 'unknown' ? state : { ...state, status: 'retired' };
+      return state.status === 'unknown' ? state : { ...state, status: 'retired', retiredAt: event.data.at };
     default:
       return unreachable(event);
   }
@@ -58,7 +62,7 @@ const decide = (command: DeviceCommand, state: DeviceState): readonly DeviceEven
 export const device: Decider<DeviceCommand, DeviceState, DeviceEvent> = { initialState, decide, evolve };
 
 export const deviceFold: StreamFold<DeviceState> = {
-  foldVersion: 1,
+  foldVersion: 2,
   initialState,
   evolve: (state, event: DomainEvent) => evolve(state, event as DeviceEvent),
 };

@@ -1,9 +1,8 @@
-import { DomainError } from '../../domain/domainError.ts';
 import type { Services } from '../services.ts';
 import { onSession } from '../streams/streams.ts';
 import { findSession } from './findSession.ts';
 import { json, type Route, signedIn, uuidParameter } from './route.ts';
-import { commandFromEvents, openCommandResource } from './sessionResource.ts';
+import { commandResource } from './sessionResource.ts';
 
 /** Sends a foreground command to the background, so that another one can be issued. */
 export const backgroundCommand = (services: Services): Route => ({
@@ -14,7 +13,7 @@ export const backgroundCommand = (services: Services): Route => ({
     const { tenantId, actor } = signed.caller;
     const { sessionId, head: found } = await findSession(services, signed);
     const commandId = uuidParameter(signed.request, 'commandId', 'COMMAND_UNKNOWN');
-    const { head } = await onSession(
+    await onSession(
       services,
       tenantId,
       sessionId,
@@ -22,13 +21,6 @@ export const backgroundCommand = (services: Services): Route => ({
       (now) => ({ type: 'SendToBackground', commandId, by: actor.id, now }),
       found,
     );
-    const open = head.state.open[commandId];
-    const command =
-      open === undefined
-        ? await commandFromEvents(services, tenantId, sessionId, commandId)
-        : openCommandResource(head.state, open);
-    if (command === undefined)
-      throw new DomainError('COMMAND_UNKNOWN', 'There is no such command in this session.');
-    return json(200, command);
+    return json(200, await commandResource(services, tenantId, sessionId, commandId));
   }),
 });

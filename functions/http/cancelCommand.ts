@@ -1,10 +1,9 @@
-import { DomainError } from '../../domain/domainError.ts';
 import type { Services } from '../services.ts';
 import { sendCancel } from '../streams/delivery.ts';
 import { onSession } from '../streams/streams.ts';
 import { findSession } from './findSession.ts';
 import { json, type Route, signedIn, uuidParameter } from './route.ts';
-import { commandFromEvents, openCommandResource } from './sessionResource.ts';
+import { commandResource } from './sessionResource.ts';
 
 /** Asks the device to stop a command. It has stopped when its state says so; a command that ended before stays as it ended. */
 export const cancelCommand = (services: Services): Route => ({
@@ -23,17 +22,12 @@ export const cancelCommand = (services: Services): Route => ({
       (now) => ({ type: 'RequestCancel', commandId, reason: 'user', by: actor.id, now }),
       found,
     );
-    const open = head.state.open[commandId];
-    if (open !== undefined) {
+    if (head.state.open[commandId] !== undefined) {
       // Asked for is asked for: when this fails the supervisor sends it.
       await sendCancel(services, tenantId, head.state, commandId, 'user').catch((error: unknown) =>
         signed.context.warn(`command ${commandId}: the cancel is left to the supervisor: ${String(error)}`),
       );
-      return json(202, openCommandResource(head.state, open));
     }
-    const command = await commandFromEvents(services, tenantId, sessionId, commandId);
-    if (command === undefined)
-      throw new DomainError('COMMAND_UNKNOWN', 'There is no such command in this session.');
-    return json(202, command);
+    return json(202, await commandResource(services, tenantId, sessionId, commandId));
   }),
 });

@@ -1,8 +1,7 @@
-import { DomainError } from '../../domain/domainError.ts';
 import type { Services } from '../services.ts';
 import { findSession } from './findSession.ts';
 import { json, type Route, signedIn, uuidParameter } from './route.ts';
-import { commandFromEvents } from './sessionResource.ts';
+import { commandResource } from './sessionResource.ts';
 
 /** A command as its events tell it: never behind. */
 export const getCommand = (services: Services): Route => ({
@@ -12,9 +11,6 @@ export const getCommand = (services: Services): Route => ({
   handle: signedIn(services.tokens, ['Basic', 'History.Read'], async (signed) => {
     const { sessionId } = await findSession(services, signed);
     const commandId = uuidParameter(signed.request, 'commandId', 'COMMAND_UNKNOWN');
-    const command = await commandFromEvents(services, signed.caller.tenantId, sessionId, commandId);
-    if (command === undefined)
-      throw new DomainError('COMMAND_UNKNOWN', 'There is no such command in this session.');
-    return json(200, command);
+    return json(200, await commandResource(services, signed.caller.tenantId, sessionId, commandId));
   }),
 });

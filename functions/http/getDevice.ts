@@ -11,7 +11,7 @@ export const getDevice = (services: Services): Route => ({
   path: 'devices/{deviceId}',
   handle: signedIn(services.tokens, ['Devices.Read'], async (signed) => {
     const device = await findDevice(services, signed);
-    const { deviceId, name, platform, osVersion, agentVersion, status, enrolledAt } = device;
+    const { deviceId, name, platform, osVersion, agentVersion, status, enrolledAt, retiredAt } = device;
     return json(
       200,
       await withLastSeen(services, signed.caller.tenantId, {
@@ -22,7 +22,7 @@ export const getDevice = (services: Services): Route => ({
         agentVersion,
         status,
         enrolledAt,
-        retiredAt: null,
+        retiredAt,
       }),
     );
   }),

@@ -27,7 +27,7 @@ import {
   signedIn,
 } from './route.ts';
 import { answerOf, isAnsweredHere, type ServerCommandContext } from './serverCommands.ts';
-import { commandFromEvents, openCommandResource } from './sessionResource.ts';
+import { commandFromEvents, commandResource, newCommandResource } from './sessionResource.ts';
 import { nextHead } from './waiting.ts';
 
 const longestWait = 60;
@@ -80,13 +80,13 @@ export const issueCommand = (services: Services): Route => ({
       );
       services.surroundings.passes('command-published');
     }
-    const settled = wait === 0 ? head : await whenEnded(services, tenantId, sessionId, head, commandId, wait);
-    const running = settled.state.open[commandId];
+    if (wait > 0) await whenEnded(services, tenantId, sessionId, head, commandId, wait);
+    const isNew = events.length > 0 && open !== undefined && wait === 0;
     return json(
       202,
-      running === undefined
-        ? await commandFromEvents(services, tenantId, sessionId, commandId)
-        : openCommandResource(settled.state, running),
+      isNew
+        ? newCommandResource(head.state, open)
+        : await commandResource(services, tenantId, sessionId, commandId),
     );
   }),
 });
@@ -169,13 +169,12 @@ const whenEnded = async (
   head: Head<SessionState>,
   commandId: string,
   wait: number,
-): Promise<Head<SessionState>> => {
+): Promise<void> => {
   const until = services.surroundings.elapsed() + wait * 1000;
   let current = head;
   while (current.state.open[commandId] !== undefined) {
     const moved = await nextHead(services, tenantId, sessionId, current, until, { aborted: false });
-    if (moved === undefined) break;
+    if (moved === undefined) return;
     current = moved;
   }
-  return current;
 };

@@ -1,4 +1,5 @@
 import type { CommandResource, SessionResource } from '../../contracts/http.ts';
+import { DomainError } from '../../domain/domainError.ts';
 import type { Head } from '../../domain/eventStore.ts';
 import { fixedLimits } from '../../domain/limits.ts';
 import {
@@ -62,8 +63,8 @@ export const sessionResource = async (
 const stateOf = (command: OpenCommand): 'Issued' | 'Started' =>
   command.startedAt === null ? 'Issued' : 'Started';
 
-/** An open command from the head, without reading events; what only events know is left empty. */
-export const openCommandResource = (state: SessionState, command: OpenCommand): CommandResource => ({
+/** A command that was issued this moment, from the head: nothing has been put out or collected yet. */
+export const newCommandResource = (state: SessionState, command: OpenCommand): CommandResource => ({
   commandId: command.commandId,
   sessionId: state.sessionId,
   name: command.name,
@@ -94,6 +95,20 @@ export const commandFromEvents = async (
     row = jobView.apply(row, envelope);
   }
   return row === undefined ? undefined : asCommandResource(row);
+};
+
+/** The same, where there has to be one: throws otherwise. */
+export const commandResource = async (
+  services: Services,
+  tenantId: string,
+  sessionId: string,
+  commandId: string,
+): Promise<CommandResource> => {
+  const command = await commandFromEvents(services, tenantId, sessionId, commandId);
+  if (command === undefined) {
+    throw new DomainError('COMMAND_UNKNOWN', 'There is no such command in this session.');
+  }
+  return command;
 };
 
 export const asCommandResource = (row: JobRow): CommandResource => ({ ...row, files: [...row.files] });
