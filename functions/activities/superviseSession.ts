@@ -31,12 +31,12 @@ export const superviseSession =
     context: InvocationContext,
   ): Promise<SupervisionRound> => {
     const metadata = bySystem('supervision');
-    const { state: known } = await readSession(services, tenantId, sessionId);
-    if (known.status === 'none') return { nextLook: null };
-    const heardAt = await services.presence.heardAt(tenantId, known.deviceId, sessionId);
+    const known = await readSession(services, tenantId, sessionId);
+    if (known.state.status === 'none') return { nextLook: null };
+    const heardAt = await services.presence.heardAt(tenantId, known.state.deviceId, sessionId);
     const { head } = await decideAndAppend(
       services,
-      { tenantId, streamId: sessionStream(sessionId), fold: sessionFold },
+      { tenantId, streamId: sessionStream(sessionId), fold: sessionFold, head: known },
       metadata,
       (state, now) => decideAll(state, dueDecisions(state, heardAt, now).decisions),
     );
