@@ -1,6 +1,6 @@
 /** Shapes of the HTTP API: the source of `openapi.json`. Times are UTC ISO 8601, durations seconds, sizes bytes. */
 import * as z from 'zod';
-import { limitBounds } from '../domain/limits.ts';
+import { limitBounds, limitProfiles } from '../domain/limits.ts';
 import { keySet, platform, sha256Hex, text } from './device.ts';
 
 export const uuid = z.uuid();
@@ -193,6 +193,8 @@ export const switches = z.strictObject({
   unsignedScripts: z.boolean(),
 });
 export const changeSettingsRequest = z.strictObject({
+  /** Sets every limit of a named profile; `limits` then go over it. */
+  profile: z.enum(Object.keys(limitProfiles)).optional(),
   limits: z
     .strictObject(
       Object.fromEntries(Object.keys(limitBounds).map((name) => [name, z.number().int().optional()])),

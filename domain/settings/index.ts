@@ -184,6 +184,26 @@ const consumeToken = (
   return [{ type: 'EnrolmentTokenUsed', data: { tokenId: token.tokenId, deviceId, at: now } }];
 };
 
+/** Throws when the tenant's switches keep sessions away from this device. Linux counts as a server, as in Defender. */
+export const refuseSwitchedOff = (
+  { switches }: SettingsState,
+  device: { readonly platform: string; readonly osVersion: string },
+): void => {
+  if (!switches.liveResponse) {
+    throw new DomainError(
+      'LIVE_RESPONSE_OFF',
+      'Live response is switched off for this tenant. An administrator can switch it on.',
+    );
+  }
+  const isServer = device.platform === 'linux' || /\bserver\b/i.test(device.osVersion);
+  if (isServer && !switches.servers) {
+    throw new DomainError(
+      'LIVE_RESPONSE_OFF',
+      'Live response for servers is switched off for this tenant. An administrator can switch it on.',
+    );
+  }
+};
+
 export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = {
   initialState,
   decide,

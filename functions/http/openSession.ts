@@ -1,6 +1,7 @@
 import { openSessionRequest } from '../../contracts/http.ts';
 import { DomainError } from '../../domain/domainError.ts';
 import { effectiveLimits, type Limits } from '../../domain/limits.ts';
+import { refuseSwitchedOff } from '../../domain/settings/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import { startSupervisor, supervisorInput } from '../adapters/supervisors.ts';
 import type { Services } from '../services.ts';
@@ -79,12 +80,7 @@ const admit = async (
       'There is no such device, or you may not see it. List the devices to find its id.',
     );
   }
-  if (!settings.switches.liveResponse) {
-    throw new DomainError(
-      'LIVE_RESPONSE_OFF',
-      'Live response is switched off for this tenant. An administrator can switch it on.',
-    );
-  }
+  refuseSwitchedOff(settings, device);
   const limits = effectiveLimits(settings.limits);
   const { head } = await onSlots(services, tenantId, metadata(sessionId), (now) => ({
     type: 'TakeSlot',

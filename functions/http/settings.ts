@@ -1,5 +1,5 @@
 import { changeSettingsRequest } from '../../contracts/http.ts';
-import { effectiveLimits, type LimitOverrides } from '../../domain/limits.ts';
+import { effectiveLimits, type LimitOverrides, limitProfiles } from '../../domain/limits.ts';
 import type { SettingsState, Switches } from '../../domain/settings/index.ts';
 import type { Services } from '../services.ts';
 import { onSettings, readSettingsOf } from '../streams/streams.ts';
@@ -29,7 +29,8 @@ export const changeSettings = (services: Services): Route => ({
       const { tenantId, actor } = caller;
       const change = await bodyOf(request, changeSettingsRequest);
       const by = actor.id;
-      const limits = defined(change.limits ?? {}) as LimitOverrides;
+      const profile = change.profile === undefined ? {} : limitProfiles[change.profile];
+      const limits: LimitOverrides = { ...profile, ...defined(change.limits ?? {}) };
       const switches = defined(change.switches ?? {}) as Partial<Switches>;
       await onSettings(services, tenantId, metadata(correlationId), (now) => ({
         type: 'ChangeLimits',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type DeviceCommand, device } from '../../domain/device/index.ts';
 import { defaultLimits, effectiveLimits, limitBounds, limitProfiles } from '../../domain/limits.ts';
-import { type SettingsEvent, settings } from '../../domain/settings/index.ts';
-import { specification } from '../support/given.ts';
+import { refuseSwitchedOff, type SettingsEvent, settings } from '../../domain/settings/index.ts';
+import { refusalOf, specification } from '../support/given.ts';
 
 const { given } = specification(settings);
 const created = (uses = 1): SettingsEvent => ({
@@ -102,6 +102,7 @@ describe('devices', () => {
       .given(...enrolled)
       .when({ type: 'RetireDevice', by: 'ana', reason: 'x', now: 't' })
       .events();
+    expect(spec.given(...enrolled, ...retired).state()).toMatchObject({ status: 'retired', retiredAt: 't' });
     spec
       .given(...enrolled, ...retired)
       .when(enrol)
@@ -110,5 +111,27 @@ describe('devices', () => {
       .given(...enrolled, ...retired)
       .when({ type: 'RetireDevice', by: 'ana', reason: 'x', now: 't' })
       .thenNothing();
+  });
+});
+
+describe('switches', () => {
+  const linux = { platform: 'linux', osVersion: 'Debian GNU/Linux 12' };
+  const laptop = { platform: 'windows', osVersion: 'Windows 11 Pro' };
+  const server = { platform: 'windows', osVersion: 'Windows Server 2022' };
+  const off = (switches: object): SettingsEvent => ({
+    type: 'SwitchesChanged',
+    data: { switches, by: 'cleo', at: 't' },
+  });
+  const refusal = (event: SettingsEvent | undefined, device: typeof linux) =>
+    refusalOf(() => refuseSwitchedOff(given(...(event === undefined ? [] : [event])).state(), device))?.code;
+
+  it('keep sessions away from everything, or from servers only', () => {
+    for (const device of [linux, laptop, server]) {
+      expect(refusal(undefined, device)).toBeUndefined();
+      expect(refusal(off({ liveResponse: false }), device)).toBe('LIVE_RESPONSE_OFF');
+    }
+    expect(refusal(off({ servers: false }), linux)).toBe('LIVE_RESPONSE_OFF');
+    expect(refusal(off({ servers: false }), server)).toBe('LIVE_RESPONSE_OFF');
+    expect(refusal(off({ servers: false }), laptop)).toBeUndefined();
   });
 });
