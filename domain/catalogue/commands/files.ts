@@ -50,11 +50,11 @@ const getfile = define({
   aliases: ['get', 'download'],
   summary: 'Collect a file from the device.',
   description:
-    'The file is uploaded to the evidence store and recorded with its hash, up to 3 GB by default.',
+    'The file is uploaded to the evidence store and recorded with its hash, up to 3 GB by default. Regular files only, empty ones too.',
   level: 'basic',
   runsOn: 'device',
   parameters: [parameter('path', 'path', 'File to collect.')],
-  flags: [flag('auto', 'Run fileinfo first if it has not run yet.')],
+  flags: [flag('auto', 'Taken for compatibility: nothing has to run before.')],
   timeLimit: 'longCommand',
   columns: [
     column('path', 'text', 'Absolute path on the device.'),

@@ -67,7 +67,7 @@ describe('help', () => {
     const text = helpText(pageOf('download'));
     expect(text[0]).toBe('getfile <path> [-auto] [-output json|table] [> <file>] [&]');
     expect(text.join('\n')).toMatch(/Aliases +get, download/);
-    expect(text.join('\n')).toMatch(/-auto +Run fileinfo first/);
+    expect(text.join('\n')).toMatch(/-auto +Taken for compatibility: nothing has to run before/);
     expect(text.join('\n')).toMatch(/Right +LiveResponse\.Basic/);
     expect(text.join('\n')).toMatch(/Time limit +30 minutes by default/);
   });
