@@ -320,3 +320,13 @@ const commandKey = async (dataDir: string): Promise<void> => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   await writeFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 };
+
+/** How many invocations each app process of a running cloud has answered. */
+export const workByAppProcess = async ({
+  url,
+  masterKey,
+}: Pick<Cloud, 'url' | 'masterKey'>): Promise<readonly number[]> => {
+  const response = await fetch(`${url}/admin/host/status`, { headers: { 'x-functions-key': masterKey } });
+  const status = (await response.json()) as { readonly invocationsByAppProcess: Record<string, number> };
+  return Object.values(status.invocationsByAppProcess);
+};

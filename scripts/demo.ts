@@ -8,7 +8,7 @@ import { cellOf } from '../cli/output/cells.ts';
 import { outputColumns } from '../cli/output/columns.ts';
 import { renderTable } from '../cli/terminal/table.ts';
 import { userToken } from '../local/accessTokens.ts';
-import { type Cloud, startCloud } from '../local/cloud.ts';
+import { type Cloud, startCloud, workByAppProcess } from '../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../local/device.ts';
 import {
   type CommandResource,
@@ -156,7 +156,11 @@ const main = async (cloud: Cloud, device: LocalDevice, client: LiveResponseClien
     `the hash chain of ${events.length} events holds`,
     historyFaults(sessionId, events, version).length === 0,
   );
-  check('two app processes did the work', cloud.parts.host.endpoints.appProcesses.length === 2);
+  const work = await workByAppProcess(cloud);
+  check(
+    `two app processes did the work: ${work.join(' and ')} invocations`,
+    work.length === 2 && Math.min(...work) > 0,
+  );
 };
 
 /** Random bytes to take, and a large hole to hash for a long time. */

@@ -159,6 +159,7 @@ async function assemble(
         appProcesses: supervisor.pids,
         durable: engine.counters,
         invocations: supervisor.counters,
+        invocationsByAppProcess: supervisor.byProcess,
       }),
       fire: (name, input) => fire(context, functions, name, input),
     },

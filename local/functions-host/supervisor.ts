@@ -43,6 +43,7 @@ export class Supervisor {
   readonly #slots: Slot[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #counters = new Map<string, InvocationCounters>();
+  readonly #byProcess = new Map<number, number>();
   #functions: RegisteredFunction[] = [];
   #next = 0;
   #stopping = false;
@@ -75,6 +76,11 @@ export class Supervisor {
   get pids(): number[] {
     return this.#slots.filter(({ process }) => process.alive).map(({ process }) => process.pid);
   }
+  /** Successful invocations by the number of the app process, over its restarts. */
+  get byProcess(): Record<string, number> {
+    return Object.fromEntries(this.#byProcess);
+  }
+
   get counters(): Record<string, InvocationCounters> {
     return Object.fromEntries(this.#counters);
   }
@@ -131,6 +137,7 @@ export class Supervisor {
         ...(input.traceParent !== undefined && { traceParent: input.traceParent }),
       });
       counters.succeeded += 1;
+      this.#byProcess.set(process.number, (this.#byProcess.get(process.number) ?? 0) + 1);
       return result;
     } catch (error) {
       counters.failed += 1;
