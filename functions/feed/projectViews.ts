@@ -55,6 +55,8 @@ const project = async (
     const from = await services.views.checkpoint(view, tenantId, streamId);
     if (from.parked !== null || from.version >= last.version) return;
     const pending = await following(services, from.version, envelopes);
+    if (pending.length === 0)
+      throw new Error(`${streamId}: the events after version ${from.version} are not there yet.`);
     const written = await write(services, view, pending.slice(0, eventsPerWrite), from, context);
     if (written && (pending.at(-1)?.version ?? 0) >= last.version && pending.length <= eventsPerWrite) return;
   }
@@ -87,18 +89,18 @@ const write = async (
   let version = from.version;
   let parked: Checkpoint['parked'] = null;
   for (const envelope of envelopes) {
-    try {
-      const key = view.keyOf(envelope);
-      if (key !== undefined) {
-        const row = rows.has(key) ? rows.get(key) : await services.views.row(view, tenantId, streamId, key);
+    const key = view.keyOf(envelope);
+    if (key !== undefined) {
+      const row = rows.has(key) ? rows.get(key) : await services.views.row(view, tenantId, streamId, key);
+      try {
         rows.set(key, view.apply(row, envelope));
+      } catch (error) {
+        // Only what the view itself cannot handle: a fault of the store is thrown, and the batch comes again.
+        parked = { version: envelope.version, error: error instanceof Error ? error.message : String(error) };
+        break;
       }
-      version = envelope.version;
-    } catch (error) {
-      if (isStoreFault(error)) throw error;
-      parked = { version: envelope.version, error: error instanceof Error ? error.message : String(error) };
-      break;
     }
+    version = envelope.version;
   }
   if (parked !== null) {
     // Only this stream waits for repair; the others go on.
@@ -116,5 +118,3 @@ const write = async (
   }
   return services.views.write(view, tenantId, streamId, rows, from, { version, parked });
 };
-
-const isStoreFault = (error: unknown): boolean => error instanceof Error && 'code' in error;

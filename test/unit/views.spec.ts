@@ -7,7 +7,7 @@ import { sealEvents, streamSeed } from '../../evidence/hashChain.ts';
 import type { Checkpoint, ViewRows } from '../../functions/adapters/viewRows.ts';
 import { projectViews } from '../../functions/feed/projectViews.ts';
 import type { Services } from '../../functions/services.ts';
-import { arbitraryHistory } from '../support/arbitrarySessions.ts';
+import { arbitraryHistory, play } from '../support/arbitrarySessions.ts';
 
 const sealed = (events: readonly SessionEvent[]): readonly EventEnvelope[] =>
   sealEvents('t', 'session-s1', { version: 0, hash: streamSeed('session-s1') }, events, {
@@ -52,7 +52,7 @@ const memory = (events: readonly EventEnvelope[]) => {
     deadLetters: { record: (id: string) => Promise.resolve(void letters.push(id)) },
     surroundings: { now: () => '2026-01-01T00:00:00.000Z' },
   } as unknown as Services;
-  return { rows, letters, checkpoints, feed: projectViews(services, [sessionView, jobView] as never) };
+  return { rows, letters, checkpoints, views, feed: projectViews(services, [sessionView, jobView] as never) };
 };
 const context = { error: () => undefined } as never;
 
@@ -105,6 +105,18 @@ describe('views', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('park nothing because the store did not answer', async () => {
+    const events = sealed(play([]).events);
+    const { checkpoints, letters, feed, views } = memory(events);
+    const { row } = views;
+    views.row = () => Promise.reject(new TypeError('the connection was cut'));
+    await expect(feed([...events], context)).rejects.toThrow('cut');
+    expect([letters, checkpoints.size]).toEqual([[], 0]);
+    views.row = row;
+    await feed([...events], context);
+    expect(checkpoints.get('jobView-v1')).toMatchObject({ version: events.length, parked: null });
   });
 
   it('park one stream at an event they cannot handle, and say so', async () => {
