@@ -125,7 +125,9 @@ export class DeviceChannel {
     try {
       await sendOn(line);
     } catch (error) {
-      if (error instanceof ServiceBusError && error.code === 'MessagingEntityNotFound') throw error;
+      // A message that is refused says nothing about the line, which others send on, too.
+      if (error instanceof ServiceBusError && (!error.retryable || error.code === 'MessagingEntityNotFound'))
+        throw error;
       // A client whose connection dies while it is being made can stay deaf for a minute and more: it is not asked again.
       this.#replace(connected, line);
       await pause(retryPauseMs);
