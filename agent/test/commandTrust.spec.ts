@@ -1,20 +1,10 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DownwardPayload, KeySet } from '../../contracts/device.ts';
-import { keySetHash, type SigningKey, signKeySet, signPayload } from '../../evidence/commandSignature.ts';
+import { keySetHash, signKeySet, signPayload } from '../../evidence/commandSignature.ts';
 import { CommandTrust, KeysUnavailable } from '../service/commandTrust.ts';
+import { newCommandKey } from './support/commandKey.ts';
 
-const newKey = (kid: string): SigningKey & { readonly jwk: KeySet['keys'][number] } => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x, y } = publicKey.export({ format: 'jwk' });
-  return {
-    kid,
-    jwk: { kty: 'EC', crv: 'P-256', kid, x: x ?? '', y: y ?? '' },
-    sign: async (content) => sign('sha256', content, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
-  };
-};
-
-const [one, two, three] = [newKey('1'), newKey('2'), newKey('3')];
+const [one, two, three] = [newCommandKey('1'), newCommandKey('2'), newCommandKey('3')];
 const first = await signKeySet({ version: 1, keys: [one.jwk], previousHash: null }, one);
 const second = await signKeySet({ version: 2, keys: [two.jwk], previousHash: keySetHash(first) }, one);
 const third = await signKeySet({ version: 3, keys: [three.jwk], previousHash: keySetHash(second) }, two);

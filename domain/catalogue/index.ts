@@ -1,5 +1,5 @@
 export { type Admission, admitCommand, type CommandContext, type Right } from './admission.ts';
-export { type BindResult, type BoundCommand, bind } from './bind.ts';
+export { type BindResult, type BoundCommand } from './bind.ts';
 export { catalogue, columnsOf, tableColumnsOf } from './commands/index.ts';
 export { type Candidate, type Completion, complete } from './completion.ts';
 export {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -47,26 +47,13 @@ import { createAuthority } from '../../../local/certificates/authority.ts';
 import { type RunningBroker, startBroker } from '../../../local/service-bus/broker.ts';
 import type { BrokerConfig } from '../../../local/service-bus/config.ts';
 import { startStorage } from '../../../local/storage/server.ts';
+import { type CommandKey, newCommandKey } from './commandKey.ts';
 
 export const tenantId = '11111111-2222-3333-4444-555555555555';
 export const enrolmentToken = `lre_${tenantId}_secret`;
 const account = {
   name: 'teststorage',
   key: Buffer.from('a key for tests only, 32 bytes..').toString('base64'),
-};
-
-interface CommandKey extends SigningKey {
-  readonly jwk: KeySet['keys'][number];
-}
-
-const newCommandKey = (kid: string): CommandKey => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x, y } = publicKey.export({ format: 'jwk' });
-  return {
-    kid,
-    jwk: { kty: 'EC', crv: 'P-256', kid, x: x ?? '', y: y ?? '' },
-    sign: async (content) => sign('sha256', content, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
-  };
 };
 
 export type SessionReport = UpwardMessage & SessionMessageContent;
