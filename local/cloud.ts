@@ -30,6 +30,7 @@ interface Secrets {
   readonly masterKey: string;
   readonly listenKey: string;
   readonly sendKey: string;
+  readonly rootKey: string;
 }
 
 interface SeedFile {
@@ -64,6 +65,11 @@ export interface Cloud {
   readonly publicClientId: string;
   readonly masterKey: string;
   readonly cosmos: { readonly endpoint: string; readonly masterKey: string };
+  /** Namespaces as `localhost:PORT`, and a rule of each that may do everything, its faults included. */
+  readonly serviceBus: {
+    readonly hosts: readonly string[];
+    readonly rule: { readonly name: string; readonly key: string };
+  };
   readonly dataDir: string;
   readonly parts: {
     readonly identity: SpawnedPart<object>;
@@ -79,6 +85,7 @@ export interface Cloud {
 
 const database = 'live-response';
 const storageAccount = 'liveresponse';
+const rootRule = 'root';
 const containers = [
   { id: 'events', partitionKey: '/pk' },
   { id: 'views', partitionKey: '/pk' },
@@ -158,6 +165,7 @@ export const startCloud = async (options: CloudOptions): Promise<Cloud> => {
             rules: [
               { name: 'agents-listen', key: `${secrets.listenKey}${index}`, rights: ['Listen'] },
               { name: 'agents-send', key: `${secrets.sendKey}${index}`, rights: ['Send'] },
+              { name: rootRule, key: secrets.rootKey, rights: ['Manage', 'Send', 'Listen'] },
             ],
             queues: upwardQueues,
           })),
@@ -231,6 +239,10 @@ export const startCloud = async (options: CloudOptions): Promise<Cloud> => {
       publicClientId: seed.publicClients[0]?.clientId ?? '',
       masterKey: secrets.masterKey,
       cosmos: { endpoint: `https://localhost:${ports.cosmos}`, masterKey: secrets.cosmosKey },
+      serviceBus: {
+        hosts: [ports.devices0, ports.devices1].map((port) => `localhost:${port}`),
+        rule: { name: rootRule, key: secrets.rootKey },
+      },
       dataDir,
       parts,
       restart: async (name) => {
@@ -299,7 +311,7 @@ const readSeed = async (): Promise<SeedFile> =>
 
 const readSecrets = async (dataDir: string): Promise<Secrets> => {
   const file = join(dataDir, 'secrets.json');
-  if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Secrets;
+  const kept = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Partial<Secrets>) : {};
   const secret = (): string => randomBytes(32).toString('base64');
   const secrets: Secrets = {
     identityHeader: randomBytes(16).toString('hex'),
@@ -308,6 +320,9 @@ const readSecrets = async (dataDir: string): Promise<Secrets> => {
     masterKey: randomBytes(24).toString('hex'),
     listenKey: secret(),
     sendKey: secret(),
+    rootKey: secret(),
+    // A folder of an earlier version lacks what came later.
+    ...kept,
   };
   await writeFile(file, JSON.stringify(secrets, null, 2), { mode: 0o600 });
   return secrets;

@@ -5,6 +5,7 @@ import { AmqpEndpoint } from './amqp/amqpEndpoint.ts';
 import { type BrokerConfig, checkConfig, type NamespaceConfig, readTls } from './config.ts';
 import { Deadlines } from './engine/deadlines.ts';
 import { Namespace } from './engine/namespace.ts';
+import { Faults } from './faults.ts';
 import { listenForNamespace, type NamespaceListener } from './namespaceListener.ts';
 import { Store } from './store.ts';
 import { createEntraVerifier, type VerifyEntraToken } from './tokens/entra.ts';
@@ -71,9 +72,10 @@ function serve(
     },
     verifyEntra,
   );
+  const faults = new Faults();
   listener.serve(
-    new AmqpEndpoint({ namespace, store, deadlines, gatekeeper }),
-    createAdministration(namespace, store, gatekeeper),
+    new AmqpEndpoint({ namespace, store, deadlines, gatekeeper, faults }),
+    createAdministration({ namespace, store, gatekeeper, faults }),
   );
 }
 

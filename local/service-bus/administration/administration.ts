@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   BrokerError,
   entityNotFound,
@@ -7,11 +8,13 @@ import {
   unauthorized,
 } from '../brokerError.ts';
 import type { Namespace } from '../engine/namespace.ts';
+import { type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
 import { type Gatekeeper, tokenType } from '../tokens/gatekeeper.ts';
 import { describeQueue, readQueueDescription } from './queueDescription.ts';
 import { element } from './xml.ts';
 
+const faultsPath = '_local/faults';
 const maxBodySize = 65_536;
 
 const statusOf: Readonly<Record<string, number>> = {
@@ -20,29 +23,35 @@ const statusOf: Readonly<Record<string, number>> = {
   'com.microsoft:entity-already-exists': 409,
   'com.microsoft:argument-error': 400,
   'amqp:not-implemented': 501,
+  'amqp:resource-limit-exceeded': 403,
+  'com.microsoft:server-busy': 503,
 };
 
 interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly type?: string;
 }
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+export interface AdministrationContext {
+  readonly namespace: Namespace;
+  readonly store: Store;
+  readonly gatekeeper: Gatekeeper;
+  readonly faults: Faults;
+}
+
 /** The administration protocol over HTTPS: one queue at a time. */
-export function createAdministration(
-  namespace: Namespace,
-  store: Store,
-  gatekeeper: Gatekeeper,
-): HandleRequest {
+export function createAdministration(context: AdministrationContext): HandleRequest {
   return async (request, response) => {
-    const send = ({ status, body }: Answer) => {
-      response.writeHead(status, { 'content-type': 'application/atom+xml;type=entry;charset=utf-8' });
+    const send = ({ status, body, type = 'application/atom+xml;type=entry;charset=utf-8' }: Answer) => {
+      response.writeHead(status, { 'content-type': type });
       response.end(body);
     };
     try {
-      const answer = await perform(request, namespace, gatekeeper);
-      store.afterCommit(() => send(answer));
+      const answer = await perform(request, context);
+      context.store.afterCommit(() => send(answer));
     } catch (error) {
       const status = error instanceof BrokerError ? (statusOf[error.condition] ?? 400) : 500;
       const detail = error instanceof Error ? error.message : String(error);
@@ -51,15 +60,19 @@ export function createAdministration(
   };
 }
 
-async function perform(
-  request: IncomingMessage,
-  namespace: Namespace,
-  gatekeeper: Gatekeeper,
-): Promise<Answer> {
+async function perform(request: IncomingMessage, context: AdministrationContext): Promise<Answer> {
+  const { namespace, gatekeeper, faults } = context;
   const host = request.headers.host ?? '';
   const url = new URL(request.url ?? '/', `https://${host || 'localhost'}`);
   const path = decodePath(url.pathname);
+  if (path === faultsPath) {
+    await authorize(request, url.origin, gatekeeper);
+    return controlFaults(request, faults);
+  }
   await authorize(request, url.href, gatekeeper);
+  const fault = faults.meet('administer', path);
+  refuseIfAsked(fault);
+  if (fault?.do === 'delay') await delay(fault.delayMs);
   if (path === '' || path.startsWith('$') || /\/(subscriptions|rules)(\/|$)/i.test(path)) {
     throw notImplemented(`The request ${request.method} /${path}`);
   }
@@ -83,6 +96,27 @@ async function perform(
     }
     default:
       throw notImplemented(`The method ${request.method}`);
+  }
+}
+
+/** Switches what shall go wrong; for tests, and part of no real namespace. */
+async function controlFaults(request: IncomingMessage, faults: Faults): Promise<Answer> {
+  switch (request.method) {
+    case 'GET':
+      return { status: 200, body: JSON.stringify(faults.list()), type: 'application/json' };
+    case 'POST':
+      faults.set(parseJson(await readBody(request)));
+      return { status: 204, body: '' };
+    default:
+      throw notImplemented(`The method ${request.method}`);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalidArgument('The body is not JSON.');
   }
 }
 

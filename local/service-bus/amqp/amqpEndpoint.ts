@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { describeError, entityNotFound, notImplemented, unauthorized } from '../brokerError.ts';
 import type { Deadlines } from '../engine/deadlines.ts';
 import type { Namespace } from '../engine/namespace.ts';
+import { type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
 import type { Gatekeeper } from '../tokens/gatekeeper.ts';
 import { parseResourceUri } from '../tokens/scope.ts';
@@ -26,6 +27,7 @@ export interface AmqpContext {
   readonly store: Store;
   readonly deadlines: Deadlines;
   readonly gatekeeper: Gatekeeper;
+  readonly faults: Faults;
 }
 
 const maxFrameSize = 65_536;
@@ -131,26 +133,26 @@ export class AmqpEndpoint {
   }
 
   #attachInbound(client: ClientConnection, link: ReceiverLink): InboundLink {
-    const { store, namespace, gatekeeper } = this.#context;
+    const { store, namespace, gatekeeper, faults } = this.#context;
     const address = link.target?.address ?? '';
     const { path } = parseResourceUri(address);
     link.set_target({ address });
     link.set_source(link.source?.address === undefined ? {} : { address: link.source.address });
     if (path === '$cbs') return new TokenLink(link, client, gatekeeper);
     client.require(path, path.endsWith(managementSuffix) ? managementRights : ['Send']);
+    this.#meetFault(link, path);
     if (path.endsWith(managementSuffix)) {
       const queuePath = path.slice(0, -managementSuffix.length);
       this.#queue(queuePath);
-      return new ManagementLink(link, path, client, store, () => namespace.find(queuePath));
+      return new ManagementLink(link, path, client, { store, faults }, () => namespace.find(queuePath));
     }
     const queue = this.#queue(path);
     if (queue.isDeadLetter)
       throw unauthorized(`Nobody can send to '${address}'; messages get there by rejection.`);
-    return new EntitySender(link, path, queue, store);
+    return new EntitySender(link, path, queue, { store, faults });
   }
 
   #attachOutbound(client: ClientConnection, link: SenderLink): OutboundLink {
-    const { store, deadlines } = this.#context;
     const { path } = parseResourceUri(link.source?.address ?? '');
     if (path === '$cbs') return new ReplyLink(link, path, []);
     if (path.endsWith(managementSuffix)) {
@@ -158,7 +160,14 @@ export class AmqpEndpoint {
       return new ReplyLink(link, path, managementRights);
     }
     client.require(path, ['Listen']);
-    return attachReceiver(link, path, this.#queue(path), store, deadlines);
+    this.#meetFault(link, path);
+    return attachReceiver(link, path, this.#queue(path), this.#context);
+  }
+
+  #meetFault(link: SenderLink | ReceiverLink, path: string): void {
+    const fault = this.#context.faults.meet('attach', path);
+    refuseIfAsked(fault);
+    if (fault?.do === 'cutBefore') link.connection.socket?.destroy();
   }
 
   #queue(path: string) {

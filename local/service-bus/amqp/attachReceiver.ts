@@ -4,8 +4,7 @@ import type { Deadlines } from '../engine/deadlines.ts';
 import type { Session } from '../engine/model.ts';
 import type { Queue } from '../engine/queue.ts';
 import type { SessionDispatcher } from '../engine/sessionDispatcher.ts';
-import type { Store } from '../store.ts';
-import { EntityReceiver } from './entityReceiver.ts';
+import { EntityReceiver, type ReceiverContext } from './entityReceiver.ts';
 import { type SenderLink, type Terminus, types } from './rhea.ts';
 import { holdBackAttach } from './serverConnection.ts';
 
@@ -18,8 +17,7 @@ export function attachReceiver(
   link: SenderLink,
   path: string,
   queue: Queue,
-  store: Store,
-  deadlines: Deadlines,
+  context: ReceiverContext,
 ): EntityReceiver {
   const { filter } = link.source ?? {};
   const wantsSession = filter !== undefined && filter !== null && sessionFilter in filter;
@@ -32,7 +30,7 @@ export function attachReceiver(
       );
     }
     echoTermini(link, link.source?.filter);
-    return new EntityReceiver(link, path, queue, store);
+    return new EntityReceiver(link, path, queue, context);
   }
   if (!wantsSession) {
     throw new BrokerError(
@@ -40,9 +38,9 @@ export function attachReceiver(
       'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
     );
   }
-  const receiver = new EntityReceiver(link, path, queue, store);
+  const receiver = new EntityReceiver(link, path, queue, context);
   const id = filterValue(filter[sessionFilter]);
-  if (id === undefined) waitForSession(link, receiver, sessions, deadlines);
+  if (id === undefined) waitForSession(link, receiver, sessions, context.deadlines);
   else {
     try {
       answerWithSession(link, sessions.accept(id, receiver));

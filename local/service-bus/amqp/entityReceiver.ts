@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type BrokerError, describeError, notImplemented } from '../brokerError.ts';
+import { type BrokerError, describeError, lockLost, notImplemented } from '../brokerError.ts';
 import { deliveryTagOf } from '../codec/values.ts';
+import type { Deadlines } from '../engine/deadlines.ts';
 import type { Consumer, HandedMessage, Session } from '../engine/model.ts';
 import type { Disposition, Queue, RemovalListener } from '../engine/queue.ts';
+import { type ActiveFault, type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
 import type { OutboundLink, OutcomeName } from './attachedLink.ts';
 import {
@@ -17,6 +19,12 @@ import { refuseAttach } from './serverConnection.ts';
 
 const settleMode = { unsettled: 0, settled: 1 } as const;
 
+export interface ReceiverContext {
+  readonly store: Store;
+  readonly faults: Faults;
+  readonly deadlines: Deadlines;
+}
+
 /** A client's receiver on a queue. */
 export class EntityReceiver implements OutboundLink, Consumer {
   readonly link: SenderLink;
@@ -25,7 +33,7 @@ export class EntityReceiver implements OutboundLink, Consumer {
   readonly deletesOnReceive: boolean;
   session?: Session | undefined;
   readonly #queue: Queue;
-  readonly #store: Store;
+  readonly #context: ReceiverContext;
   readonly #onRemoval: RemovalListener;
   readonly #lockTokens = new Map<number, Buffer>();
   /** Transfers given to rhea, and credit that was used up by draining: both move the delivery count. */
@@ -34,15 +42,17 @@ export class EntityReceiver implements OutboundLink, Consumer {
   /** Messages of a receiveAndDelete receiver: first until their deletion is on disk, then until rhea has room. */
   #beingDeleted = 0;
   readonly #outbox: Buffer[] = [];
+  /** Messages that a fault keeps back for a while. */
+  #keptBack = 0;
   #drainWaits = false;
   #stopWaiting: (() => void) | undefined;
   #ended = false;
 
-  constructor(link: SenderLink, path: string, queue: Queue, store: Store) {
+  constructor(link: SenderLink, path: string, queue: Queue, context: ReceiverContext) {
     this.link = link;
     this.path = path;
     this.#queue = queue;
-    this.#store = store;
+    this.#context = context;
     this.deletesOnReceive = link.snd_settle_mode === settleMode.settled;
     this.#onRemoval = (reason) => this.end(reason);
     queue.removalListeners.add(this.#onRemoval);
@@ -60,20 +70,49 @@ export class EntityReceiver implements OutboundLink, Consumer {
 
   capacity(): number {
     if (this.#ended || !this.link.is_open()) return 0;
-    const pending = this.#beingDeleted + this.#outbox.length;
+    const pending = this.#beingDeleted + this.#outbox.length + this.#keptBack;
     // rhea lowers the credit only when it writes the frame, and its buffer of unsettled deliveries is bounded.
     const credit = this.link.credit - this.#unwritten();
     return Math.min(credit, this.link.session.outgoing.available()) - pending;
   }
 
-  hand({ encoded, lockToken }: HandedMessage): void {
+  hand(message: HandedMessage): void {
+    const fault = this.#context.faults.meet('deliver', this.path);
+    if (fault) this.#handFaulty(message, fault);
+    else this.#hand(message);
+  }
+
+  #handFaulty(message: HandedMessage, fault: ActiveFault<'deliver'>): void {
+    switch (fault.do) {
+      case 'drop': // As if the receiver had died with it: it stays locked, or is lost in receiveAndDelete.
+        break;
+      case 'delay':
+        this.#keptBack += 1;
+        this.#context.deadlines.schedule(Date.now() + fault.delayMs, () => {
+          this.#keptBack -= 1;
+          if (!this.#ended) this.#hand(message);
+        });
+        break;
+      case 'duplicate': {
+        this.#hand(message);
+        const { lockToken } = message;
+        if (lockToken) this.#context.store.afterCommit(() => this.#queue.loseLock(lockToken));
+        else this.#hand(message);
+        break;
+      }
+      default:
+        fault.do satisfies never;
+    }
+  }
+
+  #hand({ encoded, lockToken }: HandedMessage): void {
     if (lockToken) {
       const delivery = this.#transfer(encoded, deliveryTagOf(lockToken));
       this.#lockTokens.set(delivery.id, lockToken);
       return;
     }
     this.#beingDeleted += 1;
-    this.#store.afterCommit(() => {
+    this.#context.store.afterCommit(() => {
       this.#beingDeleted -= 1;
       this.#outbox.push(encoded);
       this.#emptyOutbox();
@@ -110,14 +149,29 @@ export class EntityReceiver implements OutboundLink, Consumer {
   onOutcome(outcome: OutcomeName, { delivery }: EventContext): void {
     const token = this.#lockTokens.get(delivery.id);
     if (!token) return;
+    const fault = this.#context.faults.meet('settle', this.path);
+    if (fault?.do === 'drop') return;
+    if (fault?.do === 'cutBefore') return void this.#cut();
     this.#lockTokens.delete(delivery.id);
     try {
+      refuseIfAsked(fault);
+      if (fault?.do === 'lockLost') {
+        this.#queue.loseLock(token);
+        throw lockLost();
+      }
       this.#queue.settle(token, dispositionOf(outcome, delivery));
-      // Never the client's own outcome: the SDK takes an echoed rejection for a failure to dead-letter.
-      this.#store.afterCommit(() => this.#answer(delivery, acceptedState()));
+      this.#context.store.afterCommit(() => {
+        if (fault?.do === 'cutAfter') this.#cut();
+        // Never the client's own outcome: the SDK takes an echoed rejection for a failure to dead-letter.
+        else if (fault?.do !== 'loseAnswer') this.#answer(delivery, acceptedState());
+      });
     } catch (error) {
       this.#answer(delivery, rejectedState(describeError(error)));
     }
+  }
+
+  #cut(): void {
+    this.link.connection.socket?.destroy();
   }
 
   #leave(): void {

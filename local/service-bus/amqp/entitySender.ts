@@ -1,14 +1,20 @@
 import { BrokerError, describeError, invalidArgument } from '../brokerError.ts';
-import { parseMessage, splitBatch } from '../codec/message.ts';
+import { type ParsedMessage, parseMessage, splitBatch } from '../codec/message.ts';
 import type { Queue, RemovalListener } from '../engine/queue.ts';
+import { type ActiveFault, type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
 import type { InboundLink } from './attachedLink.ts';
-import type { AmqpError, EventContext, ReceiverLink } from './rhea.ts';
+import type { AmqpError, Delivery, EventContext, ReceiverLink } from './rhea.ts';
 import { undecodedFormat } from './serverConnection.ts';
 
 /** Largest transfer in bytes, batch envelope included. */
 export const maxMessageSize = 262_144;
 const batchFormat = 0x8001_3700;
+
+export interface SenderContext {
+  readonly store: Store;
+  readonly faults: Faults;
+}
 
 /** A client's sender on a queue: each transfer is accepted once it is on disk, or rejected as a whole. */
 export class EntitySender implements InboundLink {
@@ -17,14 +23,14 @@ export class EntitySender implements InboundLink {
   readonly wantsBytes = true;
   readonly #link: ReceiverLink;
   readonly #queue: Queue;
-  readonly #store: Store;
+  readonly #context: SenderContext;
   readonly #onRemoval: RemovalListener;
 
-  constructor(link: ReceiverLink, path: string, queue: Queue, store: Store) {
+  constructor(link: ReceiverLink, path: string, queue: Queue, context: SenderContext) {
     this.#link = link;
     this.path = path;
     this.#queue = queue;
-    this.#store = store;
+    this.#context = context;
     this.#onRemoval = (reason) => this.close(describeError(reason));
     queue.removalListeners.add(this.#onRemoval);
     link.local.attach.max_message_size = maxMessageSize;
@@ -40,12 +46,35 @@ export class EntitySender implements InboundLink {
             `(${maxMessageSize} bytes) currently allowed on the link.`,
         );
       }
-      this.#queue.enqueue(messagesOf(bytes, format).map(parseMessage));
-      // Also for pre-settled transfers: only this frees their place in rhea's buffer.
-      this.#store.afterCommit(() => delivery.accept());
+      const messages = messagesOf(bytes, format).map(parseMessage);
+      const fault = this.#context.faults.meet('send', this.path);
+      if (fault) this.#enqueueFaulty(messages, delivery, fault);
+      else {
+        this.#queue.enqueue(messages);
+        // Also for pre-settled transfers: only this frees their place in rhea's buffer.
+        this.#context.store.afterCommit(() => delivery.accept());
+      }
     } catch (error) {
       delivery.reject(describeError(error));
     }
+  }
+
+  #enqueueFaulty(messages: readonly ParsedMessage[], delivery: Delivery, fault: ActiveFault<'send'>): void {
+    const { store } = this.#context;
+    const cut = () => this.#link.connection.socket?.destroy();
+    refuseIfAsked(fault);
+    if (fault.do === 'cutBefore') return void cut();
+    if (fault.do !== 'drop') {
+      this.#queue.enqueue(messages, {
+        ...(fault.do === 'delay' ? { hideForMs: fault.delayMs } : {}),
+        ...(fault.do === 'reorder' ? { hideForMs: fault.delayMs, untilNext: true } : {}),
+      });
+    }
+    if (fault.do === 'duplicate') this.#queue.enqueue(messages, { evenIfRepeated: true });
+    store.afterCommit(() => {
+      if (fault.do === 'cutAfter') cut();
+      else if (fault.do !== 'loseAnswer') delivery.accept();
+    });
   }
 
   close(error: AmqpError): void {

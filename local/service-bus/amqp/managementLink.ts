@@ -3,16 +3,18 @@ import {
   describeError,
   entityNotFound,
   invalidArgument,
+  lockLost,
   notImplemented,
 } from '../brokerError.ts';
 import { toNumber } from '../codec/values.ts';
 import type { Right } from '../config.ts';
 import type { Session } from '../engine/model.ts';
 import type { Disposition, Queue } from '../engine/queue.ts';
-import type { Store } from '../store.ts';
+import { type ActiveFault, refuseIfAsked } from '../faults.ts';
 import type { InboundLink } from './attachedLink.ts';
 import type { ClientConnection } from './clientConnection.ts';
 import { EntityReceiver } from './entityReceiver.ts';
+import type { SenderContext } from './entitySender.ts';
 import { type Reply, reply } from './replies.ts';
 import { type AmqpError, type DecodedMessage, type EventContext, type ReceiverLink, types } from './rhea.ts';
 
@@ -26,10 +28,13 @@ const statusOf: Readonly<Record<string, number>> = {
   'com.microsoft:session-lock-lost': 410,
   'amqp:unauthorized-access': 401,
   'com.microsoft:argument-error': 400,
+  'com.microsoft:server-busy': 503,
+  'amqp:resource-limit-exceeded': 403,
   'amqp:not-allowed': 400,
   'amqp:not-implemented': 501,
 };
 const longestPeek = 1000;
+const settleOperation = 'com.microsoft:update-disposition';
 
 /** `<queue>/$management`: requests about a queue's messages and locks. */
 export class ManagementLink implements InboundLink {
@@ -38,33 +43,51 @@ export class ManagementLink implements InboundLink {
   readonly wantsBytes = false;
   readonly #link: ReceiverLink;
   readonly #client: ClientConnection;
-  readonly #store: Store;
+  readonly #context: SenderContext;
   readonly #findQueue: () => Queue | undefined;
 
   constructor(
     link: ReceiverLink,
     path: string,
     client: ClientConnection,
-    store: Store,
+    context: SenderContext,
     findQueue: () => Queue | undefined,
   ) {
     this.#link = link;
     this.path = path;
     this.#client = client;
-    this.#store = store;
+    this.#context = context;
     this.#findQueue = findQueue;
   }
 
   onMessage(context: EventContext): void {
     context.delivery.accept();
     const request = context.message as DecodedMessage;
+    const point = operationOf(request) === settleOperation ? 'settle' : 'manage';
+    const fault = this.#context.faults.meet(point, this.path);
+    if (fault?.do === 'drop') return;
+    if (fault?.do === 'cutBefore') this.#cut();
+    else if (fault?.do === 'delay') setTimeout(() => this.#answer(request, undefined), fault.delayMs);
+    else this.#answer(request, fault);
+  }
+
+  #answer(request: DecodedMessage, fault: ActiveFault | undefined): void {
     try {
+      refuseIfAsked(fault);
+      if (fault?.do === 'lockLost') throw lockLost();
       const answer = this.#perform(request);
-      this.#store.afterCommit(() => reply(this.#client, request, answer));
+      this.#context.store.afterCommit(() => {
+        if (fault?.do === 'cutAfter') this.#cut();
+        else if (fault?.do !== 'loseAnswer') reply(this.#client, request, answer);
+      });
     } catch (error) {
       const { condition, description } = describeError(error);
       reply(this.#client, request, { status: statusOf[condition] ?? 500, description, condition });
     }
+  }
+
+  #cut(): void {
+    this.#link.connection.socket?.destroy();
   }
 
   close(error: AmqpError): void {
@@ -74,7 +97,7 @@ export class ManagementLink implements InboundLink {
   gone(): void {}
 
   #perform(request: DecodedMessage): Reply {
-    const operation = String(request.application_properties?.operation);
+    const operation = operationOf(request);
     this.#client.require(this.path, ['Listen']);
     const queue = this.#findQueue();
     if (!queue) throw entityNotFound(this.path);
@@ -84,7 +107,7 @@ export class ManagementLink implements InboundLink {
         const expirations = lockTokens(body).map((token) => queue.renew(token));
         return ok({ expirations: types.wrap_array(expirations, timestampCode) });
       }
-      case 'com.microsoft:update-disposition': {
+      case settleOperation: {
         const disposition = dispositionOf(body);
         const sessionId = body['session-id'];
         if (typeof sessionId === 'string') this.#heldSession(queue, sessionId);
@@ -113,6 +136,8 @@ export class ManagementLink implements InboundLink {
     );
   }
 }
+
+const operationOf = (request: DecodedMessage): string => String(request.application_properties?.operation);
 
 const ok = (body: Readonly<Record<string, unknown>>): Reply => ({ status: 200, description: 'OK', body });
 

@@ -50,6 +50,16 @@ export interface QueueCounts {
   readonly bytes: number;
 }
 
+/** How messages are taken in when something is made to go wrong. */
+export interface FaultyEnqueueing {
+  /** Keeps them from receivers for so long; later ones overtake them. A restart ends it. */
+  readonly hideForMs?: number;
+  /** Ends the hiding as soon as the next message is there. */
+  readonly untilNext?: boolean;
+  /** Duplicate detection looks away. */
+  readonly evenIfRepeated?: boolean;
+}
+
 /** Told when the queue is deleted, to end what is attached to it. */
 export type RemovalListener = (reason: BrokerError) => void;
 
@@ -81,6 +91,7 @@ export class Queue implements DispatchedQueue {
   readonly #dispatcher: Dispatcher;
   readonly #messages = new Map<number, QueueMessage>();
   readonly #locked = new Map<string, QueueMessage>();
+  readonly #awaitingNext = new Set<() => void>();
   #nextSequence: number;
   #reservedTo: number;
   #removed = false;
@@ -128,18 +139,41 @@ export class Queue implements DispatchedQueue {
    * Takes all the messages or, by a BrokerError, none. They become visible to receivers once they are on disk; the
    * caller acknowledges through `Store.afterCommit`, too.
    */
-  enqueue(messages: readonly ParsedMessage[]): void {
+  enqueue(messages: readonly ParsedMessage[], faulty: FaultyEnqueueing = {}): void {
     if (this.#removed) throw entityNotFound(this.address);
     for (const message of messages) this.#check(message);
     this.accessedAt = Date.now();
     for (const message of messages) {
       const { requiresDuplicateDetection, duplicateWindowMs } = this.#settings;
-      if (requiresDuplicateDetection && this.duplicates.isRepeated(message.messageId, duplicateWindowMs))
-        continue;
+      const isRepeated =
+        requiresDuplicateDetection && this.duplicates.isRepeated(message.messageId, duplicateWindowMs);
+      if (isRepeated && !faulty.evenIfRepeated) continue;
       const stored = this.#newMessage(message);
       this.#insert(stored);
-      this.#store.afterCommit(() => this.#add(stored));
+      this.#store.afterCommit(() => this.#show(stored, faulty));
     }
+  }
+
+  #show(message: QueueMessage, { hideForMs, untilNext }: FaultyEnqueueing): void {
+    if (hideForMs === undefined) {
+      this.#add(message);
+      for (const showHidden of [...this.#awaitingNext]) showHidden();
+      return;
+    }
+    const show = () => {
+      hidden.cancel();
+      this.#awaitingNext.delete(show);
+      const late = this.#renumbered(message);
+      this.#store.afterCommit(() => this.#add(late));
+    };
+    const hidden = this.#deadlines.schedule(Date.now() + hideForMs, show);
+    if (untilNext) this.#awaitingNext.add(show);
+  }
+
+  /** Ends a lock before its time, as if it had run out. */
+  loseLock(token: Buffer): void {
+    const message = this.#locked.get(token.toString('hex'));
+    if (message) this.giveBack(message, true);
   }
 
   /** Takes up a message that was on disk. */
@@ -298,6 +332,14 @@ export class Queue implements DispatchedQueue {
     };
   }
 
+  /** The message at the end of the queue, as if it came only now. */
+  #renumbered(message: QueueMessage): QueueMessage {
+    this.#deleteRow(message);
+    const late = { ...message, sequence: this.#takeSequence(), enqueuedAt: Date.now() };
+    this.#insert(late);
+    return late;
+  }
+
   /** Reserved on disk in blocks, so that no number is given twice even across a crash. */
   #takeSequence(): number {
     const sequence = this.#nextSequence;
@@ -405,6 +447,10 @@ export class Queue implements DispatchedQueue {
 
   #remove(message: QueueMessage): void {
     this.#forget(message);
+    this.#deleteRow(message);
+  }
+
+  #deleteRow(message: QueueMessage): void {
     this.#store.change(
       'DELETE FROM message WHERE queue=? AND dead=? AND sequence=?',
       this.identity.id,
