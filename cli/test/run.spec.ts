@@ -2,9 +2,6 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { type Behaviour, type LiveServer, startLiveServer } from './liveServer.ts';
 import { aWorkplace, type Workplace } from './runLr.ts';
 
-// Each `lr` is a process of its own, and machines are slow at times.
-vi.setConfig({ testTimeout: 90_000 });
-
 let server: LiveServer;
 let place: Workplace;
 const given = async (behaviour: Behaviour = {}): Promise<void> => {
@@ -221,7 +218,10 @@ it('exits with 64 for wrong usage or configuration, 5 for an unknown device, 69 
   expect(stderr).toContain('lr login --server');
   await nobody.remove();
   await server.close();
+  // No jitter, no wait: it tries as often as ever.
+  vi.spyOn(Math, 'random').mockReturnValue(0);
   const unanswered = await place.run(['devices']);
+  vi.restoreAllMocks();
   expect(unanswered.exitCode).toBe(69);
   expect(unanswered.stderr).toContain('ECONNREFUSED');
 });
