@@ -1,6 +1,6 @@
 import { type Counters, createCounters } from './counters.ts';
 import { createFaults, type Faults } from './faults.ts';
-import { accessOf } from './http/operations.ts';
+import { faultyKinds } from './http/operations.ts';
 import { type Catalogue, openCatalogue } from './store/catalogue.ts';
 import { type Database, openDatabase, type Synchronous } from './store/database.ts';
 import { type Items, openItems } from './store/items.ts';
@@ -38,7 +38,7 @@ export function openAccount(dataDir: string, partitions: number, synchronous: Sy
     catalogue,
     items,
     counters: createCounters(),
-    faults: createFaults(new Set(Object.keys(accessOf))),
+    faults: createFaults(faultyKinds),
     async close() {
       clearInterval(timer);
       await queue.idle();

@@ -9,7 +9,7 @@ import { answer } from './http/answer.ts';
 import { authorize } from './http/authorization.ts';
 import { createEntraTokens, type EntraConfig, type EntraTokens } from './http/entraTokens.ts';
 import type { Answer, CosmosRequest } from './http/exchange.ts';
-import { identify } from './http/operations.ts';
+import { identify, isControl } from './http/operations.ts';
 import { refusalCharge } from './requestCharge.ts';
 import type { Synchronous } from './store/database.ts';
 import { type DeclaredDatabase, makeDeclared } from './store/declared.ts';
@@ -90,7 +90,7 @@ async function serve(gateway: Gateway, incoming: IncomingMessage, response: Serv
     const operation = identify(request);
     kind = operation.kind;
     await authorize(request, operation, gateway.masterKey, gateway.entra);
-    const cut = await gateway.account.faults.meet(kind);
+    const cut = isControl(operation) ? undefined : await gateway.account.faults.meet(operation);
     if (cut === 'before') return void incoming.socket.destroy();
     const result = await answer(gateway.account, gateway.endpoint, operation, request);
     if (cut === 'after') return void incoming.socket.destroy();

@@ -58,6 +58,8 @@ export async function answer(
     case 'resetCounters':
       counters.reset();
       return { status: 204, charge: 0 };
+    case 'readFaults':
+      return { status: 200, body: JSON.stringify(account.faults.list()), charge: 0 };
     case 'setFaults':
       account.faults.set(jsonBody(request));
       return { status: 204, charge: 0 };

@@ -82,7 +82,7 @@ async function answerInContainer(
       const strong = isStrongRead(request);
       const stored = items.find(container, requiredKey(request), item);
       if (stored === undefined) throw notFound();
-      const found = strong ? stored : asReplicaSees(account, request, stored);
+      const found = strong ? stored : asReplicaSees(account, container.id, request, stored);
       if (found === undefined) throw notFound();
       const charge = readCharge(found.body.length, strong);
       const headers = { etag: found.etag };
@@ -108,6 +108,7 @@ async function answerInContainer(
 /** A weak read may miss the last write, unless the session token says that the reader has seen it. */
 function asReplicaSees(
   { items, faults }: Account,
+  container: string,
   request: CosmosRequest,
   stored: StoredItem,
 ): { etag: string; body: string } | undefined {
@@ -116,7 +117,8 @@ function asReplicaSees(
   const seen = [...(header(request, 'x-ms-session-token') ?? '').matchAll(/#(\d+)/g)].map(([, lsn]) =>
     Number(lsn),
   );
-  if (seen.some((lsn) => lsn >= previous.lsn) || !faults.meetStale()) return stored;
+  if (seen.some((lsn) => lsn >= previous.lsn) || !faults.meetStale({ kind: 'readItem', container }))
+    return stored;
   return previous.before;
 }
 

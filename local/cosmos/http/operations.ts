@@ -29,6 +29,7 @@ export type OperationKind =
   | 'changeFeed'
   | 'readCounters'
   | 'resetCounters'
+  | 'readFaults'
   | 'setFaults'
   | 'splitPartitions';
 
@@ -63,9 +64,18 @@ export const accessOf: Readonly<Record<OperationKind, Access>> = {
   changeFeed: 'read',
   readCounters: 'masterKey',
   resetCounters: 'masterKey',
+  readFaults: 'masterKey',
   setFaults: 'masterKey',
   splitPartitions: 'masterKey',
 };
+
+/** Whether a request drives the stand-in itself. Faults never meet such a one, or nobody could end them. */
+export const isControl = ({ kind }: Operation): boolean => accessOf[kind] === 'masterKey';
+
+/** What a fault can be asked for. */
+export const faultyKinds: ReadonlySet<string> = new Set(
+  Object.entries(accessOf).flatMap(([kind, access]) => (access === 'masterKey' ? [] : [kind])),
+);
 
 const byRoute: Readonly<Partial<Record<string, OperationKind>>> = {
   'GET ': 'readAccount',
@@ -84,6 +94,7 @@ const byRoute: Readonly<Partial<Record<string, OperationKind>>> = {
   'DELETE dbs/*/colls/*/docs/*': 'deleteItem',
   'GET _local/counters': 'readCounters',
   'POST _local/counters/reset': 'resetCounters',
+  'GET _local/faults': 'readFaults',
   'POST _local/faults': 'setFaults',
   'POST _local/split': 'splitPartitions',
 };

@@ -1,4 +1,4 @@
-import type { Container } from '@azure/cosmos';
+import { ChangeFeedStartFrom, type Container } from '@azure/cosmos';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type CosmosUnderTest, refusal, startedCosmos } from './startedCosmos.ts';
 
@@ -74,9 +74,84 @@ it('serves stale reads to those who allow them, and to nobody else', async () =>
   expect(await numberIn(weak('Session'))).toBe(1);
 });
 
+it('refuses everything for a time, and tells how often', async () => {
+  await cosmos.local('POST', '_local/faults', [{ kind: '*', status: 503, forMs: 60_000 }]);
+  for (const attempt of [1, 2]) {
+    expect((await refusal(container.items.create({ id: `away-${attempt}`, pk: 'A' }))).code).toBe(503);
+  }
+  const [fault] = (await cosmos.local('GET', '_local/faults')).body as { met: number; over: boolean }[];
+  expect(fault).toMatchObject({ kind: '*', over: false });
+  expect(fault?.met).toBeGreaterThanOrEqual(2);
+  await cosmos.local('POST', '_local/faults', [{ kind: '*', status: 503, forMs: 1 }]);
+  const ended = async () => (await cosmos.local('GET', '_local/faults')).body;
+  await expect.poll(ended).toMatchObject([{ over: true }]);
+  expect((await container.items.create({ id: 'back', pk: 'A' })).statusCode).toBe(201);
+});
+
+it('meets a share of the requests, of one container only', async () => {
+  const other = await cosmos.newContainer();
+  await other.items.create({ id: 'warm', pk: 'A' });
+  await cosmos.local('POST', '_local/faults', [
+    { kind: 'createItem', container: container.id, status: 408, probability: 0.5, forMs: 60_000 },
+  ]);
+  const create = (into: Container, id: string) =>
+    into.items.create({ id, pk: 'A' }).then(
+      () => 1,
+      () => 0,
+    );
+  const made = await Promise.all(Array.from({ length: 100 }, (_, n) => create(container, `share-${n}`)));
+  const count = made.filter((one) => one === 1).length;
+  // 100 throws of a coin leave this interval once in 10 billion runs.
+  expect(count).toBeGreaterThan(17);
+  expect(count).toBeLessThan(83);
+  expect(await Promise.all(Array.from({ length: 20 }, (_, n) => create(other, `${n}`)))).not.toContain(0);
+});
+
+it.each([
+  ['createItem', 429],
+  ['readItem', 429],
+  ['readItem', 449],
+  ['replaceItem', 449],
+  ['upsertItem', 408],
+  ['deleteItem', 503],
+  ['batch', 410],
+  ['query', 503],
+  ['changeFeed', 449],
+  ['readPartitionKeyRanges', 503],
+])('%s is refused with %s when told so', async (kind, status) => {
+  const fresh = cosmos.client({ connectionPolicy: { retryOptions: { maxRetryAttemptCount: 0 } } });
+  const faulty = fresh.database('tests').container(container.id);
+  const item = faulty.item('warm', 'A');
+  await container.items.upsert({ id: 'warm', pk: 'A' });
+  const calls: Record<string, () => Promise<unknown>> = {
+    createItem: () => faulty.items.create({ id: 'x', pk: 'A' }),
+    readItem: () => item.read(),
+    replaceItem: () => item.replace({ id: 'warm', pk: 'A' }),
+    upsertItem: () => faulty.items.upsert({ id: 'warm', pk: 'A' }),
+    deleteItem: () => item.delete(),
+    batch: () => faulty.items.batch([{ operationType: 'Read', id: 'warm' }], 'A'),
+    query: () => faulty.items.query('SELECT * FROM c', { partitionKey: 'A' }).fetchAll(),
+    changeFeed: () =>
+      faulty.items
+        .getChangeFeedIterator({ changeFeedStartFrom: ChangeFeedStartFrom.Beginning('A') })
+        .readNext(),
+    readPartitionKeyRanges: () => faulty.readPartitionKeyRanges().fetchAll(),
+  };
+  await faulty.read();
+  await cosmos.local('POST', '_local/faults', [{ kind, status, forMs: 60_000 }]);
+  await refusal(calls[kind]?.() ?? Promise.resolve());
+  const [fault] = (await cosmos.local('GET', '_local/faults')).body as { met: number }[];
+  expect(fault?.met).toBeGreaterThan(0);
+});
+
 it('refuses faults it does not understand', async () => {
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', colour: 1 }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'query', stale: true }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'raedItem' }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', {})).status).toBe(400);
+  for (const wrong of [{ times: 0 }, { forMs: -1 }, { probability: 2 }, { status: 200 }, { cut: 'now' }]) {
+    const { status } = await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', ...wrong }]);
+    expect(status, JSON.stringify(wrong)).toBe(400);
+  }
+  expect((await cosmos.local('POST', '_local/faults', [{ kind: 'setFaults' }])).status).toBe(400);
 });
