@@ -12,11 +12,25 @@ export interface Candidate {
   readonly description: string;
 }
 
+/** The value that is being typed: what it is for, so that a client that knows such values can offer some. */
+export interface TypedValue {
+  /** Name of the command, not the alias that was typed. */
+  readonly command: string;
+  readonly parameter: ParameterDefinition;
+  /** What was typed of it until the cursor, without quotes. */
+  readonly text: string;
+  /** Where it begins in the line, the quote included. */
+  readonly from: number;
+  /** The quote that is open. */
+  readonly quote: '"' | "'" | undefined;
+}
+
 export interface Completion {
   /** The stretch of the line to replace, as indexes of UTF-16 units; empty where a new word begins. */
   readonly from: number;
   readonly to: number;
   readonly candidates: readonly Candidate[];
+  readonly value?: TypedValue;
 }
 
 const commandNames = (catalogue: Catalogue, context: CommandContext): readonly Candidate[] =>
@@ -89,9 +103,64 @@ const valuesFor = (
     .map((text) => ({ text, kind: 'choice', description }));
 };
 
+/** A word that is being typed, and what stands before it. */
+interface OpenWord {
+  readonly before: readonly Word[];
+  readonly text: string;
+  readonly from: number;
+  readonly quote: '"' | "'" | undefined;
+}
+
+/** Undefined where no word can be typed: after `&`, in a redirection, behind a closed quote, in a line that is no line. */
+const openWord = (line: string): OpenWord | undefined => {
+  const split = splitLine(line);
+  if (!split.ok) {
+    if (split.code !== 'QUOTE_UNCLOSED' || split.position === undefined) return undefined;
+    const from = split.position;
+    const before = splitLine(line.slice(0, from));
+    if (!before.ok || before.redirect !== undefined || before.backgroundAt !== undefined) return undefined;
+    const quote = line[from] as '"' | "'";
+    return { before: before.words, text: line.slice(from + 1).replaceAll(quote + quote, quote), from, quote };
+  }
+  if (split.redirect !== undefined || split.backgroundAt !== undefined) return undefined;
+  const none = { before: split.words, text: '', from: line.length, quote: undefined };
+  const last = split.words.at(-1);
+  if (last === undefined || /[ \t]$/.test(line)) return none;
+  if (last.quoted) return undefined;
+  return { before: split.words.slice(0, -1), text: last.text, from: last.position, quote: undefined };
+};
+
+const offeredFor = (
+  { before: [name, ...before], text, quote }: OpenWord,
+  catalogue: Catalogue,
+  context: CommandContext,
+): {
+  readonly candidates: readonly Candidate[];
+  readonly command?: string;
+  readonly parameter?: ParameterDefinition;
+} => {
+  if (name === undefined) return { candidates: commandNames(catalogue, context) };
+  const definition = findCommand(catalogue, name.text);
+  if (definition === undefined) return { candidates: [] };
+  const previous = before.at(-1);
+  if (isOutputName(previous)) return { candidates: definition.columns.length === 0 ? [] : formats };
+  const named = parameterNamed(previous, definition);
+  const parameter = named ?? nextPositional(before, definition);
+  const isValue = named !== undefined || quote !== undefined || !text.startsWith('-');
+  return {
+    candidates: [
+      ...valuesFor(parameter, catalogue, context),
+      ...(named === undefined ? namesFor(before, definition) : []),
+    ],
+    command: definition.name,
+    ...(parameter !== undefined && isValue ? { parameter } : {}),
+  };
+};
+
 /**
  * What may stand at the cursor: commands that may be given here, then parameter and flag names and fixed choices of the
- * command. Nothing within quotes or after `>` or `&`. The text behind the cursor is not looked at.
+ * command; and, where a value can be typed, which one it is. No candidates within quotes, nothing after `>` or `&`. The
+ * text behind the cursor is not looked at.
  */
 export const complete = (
   line: string,
@@ -100,37 +169,17 @@ export const complete = (
   catalogue: Catalogue = wholeCatalogue,
 ): Completion => {
   const to = Math.min(Math.max(0, Math.trunc(cursor) || 0), line.length);
-  const none: Completion = { from: to, to, candidates: [] };
-  const split = splitLine(line.slice(0, to));
-  if (!split.ok || split.redirect !== undefined || split.backgroundAt !== undefined) return none;
-
-  const last = split.words.at(-1);
-  const isOpen = last !== undefined && last.position + last.text.length === to && !last.quoted;
-  if (last?.quoted === true && !/[ \t]$/.test(line.slice(0, to))) return none;
-  const typed = isOpen ? last.text : '';
-  const [name, ...before] = isOpen ? split.words.slice(0, -1) : split.words;
-
-  let offered: readonly Candidate[];
-  if (name === undefined) {
-    offered = commandNames(catalogue, context);
-  } else {
-    const definition = findCommand(catalogue, name.text);
-    if (definition === undefined) return none;
-    const previous = before.at(-1);
-    const named = parameterNamed(previous, definition);
-    if (isOutputName(previous)) offered = definition.columns.length === 0 ? [] : formats;
-    else if (named !== undefined) offered = valuesFor(named, catalogue, context);
-    else {
-      offered = [
-        ...valuesFor(nextPositional(before, definition), catalogue, context),
-        ...namesFor(before, definition),
-      ];
-    }
-  }
-  const start = foldCase(typed);
+  const word = openWord(line.slice(0, to));
+  if (word === undefined) return { from: to, to, candidates: [] };
+  const { text, from, quote } = word;
+  const { candidates, command, parameter } = offeredFor(word, catalogue, context);
+  const start = foldCase(text);
   return {
-    from: to - typed.length,
+    from,
     to,
-    candidates: offered.filter(({ text }) => foldCase(text).startsWith(start)),
+    candidates: quote === undefined ? candidates.filter((one) => foldCase(one.text).startsWith(start)) : [],
+    ...(command === undefined || parameter === undefined
+      ? {}
+      : { value: { command, parameter, text, from, quote } }),
   };
 };

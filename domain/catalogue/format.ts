@@ -6,7 +6,8 @@ import { findCommand } from './findCommand.ts';
 
 const countOf = (text: string, character: string): number => text.split(character).length - 1;
 
-const quote = (text: string): string => {
+/** A value as it is typed: in quotes when it needs them. */
+export const quoteValue = (text: string): string => {
   const isPlain = /^[^\s"&>'-][^\s"&>]*$/u.test(text);
   if (isPlain) return text;
   const mark = countOf(text, '"') > countOf(text, "'") ? "'" : '"';
@@ -34,11 +35,11 @@ export const formatCommand = (command: BoundCommand, catalogue: Catalogue = whol
       continue;
     }
     if (!positional || !inOrder) parts.push(`-${name}`);
-    parts.push(quote(String(value)));
+    parts.push(quoteValue(String(value)));
   }
   parts.push(...command.flags.map((flag) => `-${flag}`));
   if (command.output !== definition.defaultOutput) parts.push('-output', command.output);
-  if (command.redirect !== undefined) parts.push('>', quote(command.redirect));
+  if (command.redirect !== undefined) parts.push('>', quoteValue(command.redirect));
   if (command.background) parts.push('&');
   return parts.join(' ');
 };

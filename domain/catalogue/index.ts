@@ -1,7 +1,7 @@
 export { type Admission, admitCommand, type CommandContext, type Right } from './admission.ts';
 export { type BindResult, type BoundCommand } from './bind.ts';
 export { catalogue, columnsOf, tableColumnsOf } from './commands/index.ts';
-export { type Candidate, type Completion, complete } from './completion.ts';
+export { type Candidate, type Completion, complete, type TypedValue } from './completion.ts';
 export {
   type Catalogue,
   type ColumnDefinition,
@@ -18,7 +18,7 @@ export {
   timeLimitOf,
 } from './definition.ts';
 export { findCommand } from './findCommand.ts';
-export { formatCommand } from './format.ts';
+export { formatCommand, quoteValue } from './format.ts';
 export { type HelpPage, type HelpRow, helpFor, helpRows, helpText } from './help.ts';
 export { parseCommand, parseLine } from './parser.ts';
 export type { ParseRefusal, RefusalCode } from './refusal.ts';

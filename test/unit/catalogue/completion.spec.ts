@@ -47,6 +47,29 @@ describe('completion', () => {
     expect(offered(marked)).toBe(expected);
   });
 
+  it.each([
+    ['dir |', 'dir path "" at 4'],
+    ['ls /et|', 'dir path "/et" at 3'],
+    ['dir "/my d|', 'dir path "/my d" at 4 in "'],
+    ["dir 'it''s|", `dir path "it's" at 4 in '`],
+    ['dir "-x|', 'dir path "-x" at 4 in "'],
+    ['getfile -path |', 'getfile path "" at 14'],
+    ['getfile -path -x|', 'getfile path "-x" at 14'],
+    ['fg 0b|', 'fg command_id "0b" at 3'],
+    ['dir -|', undefined],
+    ['dir /etc |', undefined],
+    ['dir "/etc"|', undefined],
+    ['dir > "x|', undefined],
+    ['dir & "x|', undefined],
+    ['nosuch x|', undefined],
+    ['di|', undefined],
+  ])('%s is a value: %s', (marked, expected) => {
+    const { value } = complete(marked.slice(0, -1), marked.length - 1, context);
+    const quote = value?.quote === undefined ? '' : ` in ${value.quote}`;
+    const told = value && `${value.command} ${value.parameter.name} "${value.text}" at ${value.from}${quote}`;
+    expect(told).toBe(expected);
+  });
+
   it('offers Windows entities on Windows', () => {
     expect(offered('remediate r|', { ...context, platform: 'windows' })).toBe('registry');
     expect(offered('reg|', { ...context, platform: 'windows' })).toBe('registry');
