@@ -26,6 +26,12 @@ export const lockLost = (): BrokerError =>
     'The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue.',
   );
 
+export const messageNotFound = (sequence: number): BrokerError =>
+  new BrokerError(
+    'com.microsoft:message-not-found',
+    `There is no message with the sequence number ${sequence} in the state that this operation needs.`,
+  );
+
 export const invalidArgument = (text: string): BrokerError =>
   new BrokerError('com.microsoft:argument-error', text);
 

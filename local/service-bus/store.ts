@@ -21,7 +21,7 @@ export class Store {
       `PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous};
        PRAGMA wal_autocheckpoint=4000;`,
     );
-    this.#database.exec(schema);
+    this.#upgrade();
   }
 
   /** Queues a change for this turn's transaction. */
@@ -49,6 +49,14 @@ export class Store {
     if (!this.#broken) this.#flush();
     this.#closed = true;
     this.#database.close();
+  }
+
+  /** Brings the tables of an earlier version up to date. */
+  #upgrade(): void {
+    const [row] = this.rows('PRAGMA user_version');
+    for (let version = Number(row?.user_version ?? 0); version < schema.length; version += 1) {
+      this.#database.exec(`BEGIN; ${schema[version]} PRAGMA user_version=${version + 1}; COMMIT;`);
+    }
   }
 
   #arm(): void {
@@ -95,8 +103,12 @@ export class Store {
   }
 }
 
-/** Moments in ms since 1970; `expires_at` null means never; `dead` 1 marks rows of the dead-letter queue. */
-const schema = `
+/**
+ * Each step leads from one version of the tables to the next. Moments in ms since 1970; `expires_at` null means never;
+ * `dead` 1 marks rows of the dead-letter queue; `state` as in `x-opt-message-state`.
+ */
+const schema = [
+  `
   CREATE TABLE IF NOT EXISTS queue(
     id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL,
     next_sequence INTEGER NOT NULL, settings TEXT NOT NULL, created_at INTEGER NOT NULL,
@@ -107,4 +119,11 @@ const schema = `
     PRIMARY KEY(queue, dead, sequence)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS seen(
     queue INTEGER NOT NULL, message_id TEXT NOT NULL, expires_at INTEGER NOT NULL,
-    PRIMARY KEY(queue, message_id)) WITHOUT ROWID;`;
+    PRIMARY KEY(queue, message_id)) WITHOUT ROWID;`,
+  `
+  ALTER TABLE message ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE message ADD COLUMN first_sequence INTEGER;
+  CREATE TABLE session(
+    queue INTEGER NOT NULL, id TEXT NOT NULL, state BLOB NOT NULL, updated_at INTEGER NOT NULL,
+    PRIMARY KEY(queue, id)) WITHOUT ROWID;`,
+];

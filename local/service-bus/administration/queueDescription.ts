@@ -13,12 +13,12 @@ const instanceNamespace = 'http://www.w3.org/2001/XMLSchema-instance';
 export function describeQueue(host: string, queue: Queue): string {
   const { path, createdAt, updatedAt } = queue.identity;
   const { settings } = queue;
-  const { active, deadLettered, bytes } = queue.counts();
+  const { active, deadLettered, scheduled, total, bytes } = queue.counts();
   const time = (moment: number) => new Date(moment).toISOString();
   const counts = Object.entries({
     ActiveMessageCount: active,
     DeadLetterMessageCount: deadLettered,
-    ScheduledMessageCount: 0,
+    ScheduledMessageCount: scheduled,
     TransferMessageCount: 0,
     TransferDeadLetterMessageCount: 0,
   }).map(([name, count]) => `<d2p1:${name}>${count}</d2p1:${name}>`);
@@ -33,7 +33,7 @@ export function describeQueue(host: string, queue: Queue): string {
     element('MaxDeliveryCount', settings.maxDeliveryCount),
     element('EnableBatchedOperations', true),
     element('SizeInBytes', bytes),
-    element('MessageCount', active + deadLettered),
+    element('MessageCount', total),
     describeRules(settings.rules),
     element('Status', 'Active'),
     element('UserMetadata', settings.userMetadata),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type BrokerError, describeError, lockLost, notImplemented } from '../brokerError.ts';
+import { type BrokerError, describeError, lockLost } from '../brokerError.ts';
 import { deliveryTagOf } from '../codec/values.ts';
 import type { Deadlines } from '../engine/deadlines.ts';
 import type { Consumer, HandedMessage, Session } from '../engine/model.ts';
@@ -236,8 +236,10 @@ function dispositionOf(outcome: OutcomeName, delivery: Delivery): Disposition {
     case 'released':
       return { kind: 'abandon' };
     case 'modified':
-      if (state?.undeliverable_here) throw notImplemented('Deferring a message');
-      return { kind: 'abandon', properties: state?.message_annotations ?? {} };
+      return {
+        kind: state?.undeliverable_here ? 'defer' : 'abandon',
+        properties: state?.message_annotations ?? {},
+      };
     case 'rejected': {
       const {
         DeadLetterReason: reason = state?.error?.condition,

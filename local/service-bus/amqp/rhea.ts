@@ -37,6 +37,8 @@ interface Types {
   wrap_string(value: string): Typed;
   wrap_symbol(value: string): Typed;
   wrap_ulong(value: number): Typed;
+  wrap_uuid(value: Buffer): Typed;
+  wrap_map(value: object): Typed;
   wrap_array(values: readonly unknown[], typecode: number): Typed;
   unwrap(value: unknown): unknown;
   described_nc(descriptor: Typed, value: Typed): Typed;

@@ -4,9 +4,16 @@ import type { Header } from '../codec/message.ts';
 import type { Deadline } from './deadlines.ts';
 import type { ReadyList } from './readyList.ts';
 
+/** As in the annotation `x-opt-message-state`. */
+export const messageState = { active: 0, deferred: 1, scheduled: 2 } as const;
+export type MessageState = (typeof messageState)[keyof typeof messageState];
+
 /** A message in a queue; moments in ms since 1970. */
 export interface QueueMessage {
   readonly sequence: number;
+  /** Its number where it was sent first, if that was elsewhere: a topic, or a queue that forwarded it. */
+  readonly firstSequence?: number;
+  state: MessageState;
   readonly enqueuedAt: number;
   /** Infinity when it never expires. */
   readonly expiresAt: number;
@@ -34,7 +41,11 @@ export interface Session {
   readonly ready: ReadyList;
   /** Messages handed to the holder and not settled. */
   readonly held: Set<QueueMessage>;
-  /** Sequence numbers of all its messages. */
+  /** Bytes that its receivers keep with it. */
+  state?: Buffer | undefined;
+  /** Of messages and state. */
+  updatedAt: number;
+  /** Sequence numbers of its active messages. */
   readonly messages: Set<number>;
   holder?: Consumer | undefined;
   /** Meaningful while held. */

@@ -1,5 +1,6 @@
 import { BrokerError, entityNotFound, invalidArgument } from '../brokerError.ts';
 import type { DeclaredQueue, SharedAccessRule } from '../config.ts';
+import type { MessageState } from './model.ts';
 import { Queue, type QueueContext } from './queue.ts';
 import { checkSettings, defaultSettings, type QueueSettings, settingsOf } from './settings.ts';
 
@@ -100,6 +101,7 @@ export class Namespace {
     for (const sql of [
       'DELETE FROM message WHERE queue=?',
       'DELETE FROM seen WHERE queue=?',
+      'DELETE FROM session WHERE queue=?',
       'DELETE FROM queue WHERE id=?',
     ]) {
       this.#context.store.change(sql, queue.identity.id);
@@ -130,6 +132,12 @@ export class Namespace {
       for (const seen of store.rows('SELECT * FROM seen WHERE queue=? ORDER BY expires_at', identity.id)) {
         queue.duplicates.restore(String(seen.message_id), Number(seen.expires_at));
       }
+      for (const { id, state, updated_at } of store.rows(
+        'SELECT * FROM session WHERE queue=?',
+        identity.id,
+      )) {
+        queue.sessions?.setState(String(id), Buffer.from(state as Uint8Array), Number(updated_at));
+      }
       for (const message of store.rows(
         'SELECT * FROM message WHERE queue=? ORDER BY sequence',
         identity.id,
@@ -137,6 +145,8 @@ export class Namespace {
         const target = message.dead === 1 ? queue.deadLetter : queue;
         target?.restore({
           sequence: Number(message.sequence),
+          ...(message.first_sequence === null ? {} : { firstSequence: Number(message.first_sequence) }),
+          state: Number(message.state) as MessageState,
           enqueuedAt: Number(message.enqueued_at),
           expiresAt: message.expires_at === null ? Number.POSITIVE_INFINITY : Number(message.expires_at),
           deliveryCount: Number(message.delivery_count),

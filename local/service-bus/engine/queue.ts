@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Typed, types } from '../amqp/rhea.ts';
-import { BrokerError, entityNotFound, invalidArgument, lockLost, notImplemented } from '../brokerError.ts';
+import { BrokerError, entityNotFound, invalidArgument, lockLost, messageNotFound } from '../brokerError.ts';
 import {
   encodeMessage,
   entryOf,
@@ -13,7 +13,14 @@ import type { Store } from '../store.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
 import { Duplicates } from './duplicates.ts';
-import type { Consumer, QueueMessage, Session } from './model.ts';
+import {
+  type Consumer,
+  type HandedMessage,
+  type MessageState,
+  messageState,
+  type QueueMessage,
+  type Session,
+} from './model.ts';
 import { PlainDispatcher } from './plainDispatcher.ts';
 import type { ReadyList } from './readyList.ts';
 import { SessionDispatcher } from './sessionDispatcher.ts';
@@ -36,7 +43,7 @@ export interface QueueIdentity {
 /** How a receiver disposes of a locked message. */
 export type Disposition =
   | { readonly kind: 'complete' }
-  | { readonly kind: 'abandon'; readonly properties?: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'abandon' | 'defer'; readonly properties?: Readonly<Record<string, unknown>> }
   | {
       readonly kind: 'dead-letter';
       readonly reason?: string;
@@ -47,6 +54,8 @@ export type Disposition =
 export interface QueueCounts {
   readonly active: number;
   readonly deadLettered: number;
+  readonly scheduled: number;
+  readonly total: number;
   readonly bytes: number;
 }
 
@@ -65,6 +74,8 @@ export type RemovalListener = (reason: BrokerError) => void;
 
 export interface MessageRow {
   readonly sequence: number;
+  readonly firstSequence?: number;
+  readonly state: MessageState;
   readonly enqueuedAt: number;
   readonly expiresAt: number;
   readonly deliveryCount: number;
@@ -138,20 +149,22 @@ export class Queue implements DispatchedQueue {
   /**
    * Takes all the messages or, by a BrokerError, none. They become visible to receivers once they are on disk; the
    * caller acknowledges through `Store.afterCommit`, too.
+   * @returns their sequence numbers. A repeated message is given one without being stored.
    */
-  enqueue(messages: readonly ParsedMessage[], faulty: FaultyEnqueueing = {}): void {
+  enqueue(messages: readonly ParsedMessage[], faulty: FaultyEnqueueing = {}): number[] {
     if (this.#removed) throw entityNotFound(this.address);
     for (const message of messages) this.#check(message);
     this.accessedAt = Date.now();
-    for (const message of messages) {
+    return messages.map((message) => {
       const { requiresDuplicateDetection, duplicateWindowMs } = this.#settings;
       const isRepeated =
         requiresDuplicateDetection && this.duplicates.isRepeated(message.messageId, duplicateWindowMs);
-      if (isRepeated && !faulty.evenIfRepeated) continue;
       const stored = this.#newMessage(message);
+      if (isRepeated && !faulty.evenIfRepeated) return stored.sequence;
       this.#insert(stored);
       this.#store.afterCommit(() => this.#show(stored, faulty));
-    }
+      return stored.sequence;
+    });
   }
 
   #show(message: QueueMessage, { hideForMs, untilNext }: FaultyEnqueueing): void {
@@ -163,8 +176,7 @@ export class Queue implements DispatchedQueue {
     const show = () => {
       hidden.cancel();
       this.#awaitingNext.delete(show);
-      const late = this.#renumbered(message);
-      this.#store.afterCommit(() => this.#add(late));
+      this.#addAnew(message);
     };
     const hidden = this.#deadlines.schedule(Date.now() + hideForMs, show);
     if (untilNext) this.#awaitingNext.add(show);
@@ -181,6 +193,8 @@ export class Queue implements DispatchedQueue {
     const parsed = parseMessage(row.encoded);
     this.#add({
       sequence: row.sequence,
+      ...(row.firstSequence === undefined ? {} : { firstSequence: row.firstSequence }),
+      state: row.state,
       enqueuedAt: row.enqueuedAt,
       expiresAt: row.expiresAt,
       deliveryCount: row.deliveryCount,
@@ -214,6 +228,13 @@ export class Queue implements DispatchedQueue {
         this.#edit(message, disposition.properties);
         this.giveBack(message, true);
         break;
+      case 'defer':
+        message.state = messageState.deferred;
+        this.#edit(message, disposition.properties);
+        this.#insert(message);
+        this.#unlock(message);
+        this.#dispatcher.removed(message);
+        break;
       case 'dead-letter':
         this.#moveToDeadLetter(message, disposition.reason, disposition.description, disposition.properties);
         break;
@@ -234,6 +255,52 @@ export class Queue implements DispatchedQueue {
     return message.lock?.until ?? 0;
   }
 
+  /**
+   * Hands deferred messages out: all of them or, by a BrokerError, none.
+   * @param session the session to which they belong, held by who asks.
+   */
+  receiveDeferred(sequences: readonly number[], deletes: boolean, session?: Session): HandedMessage[] {
+    const messages = sequences.map((sequence) => {
+      const message = this.#messages.get(sequence);
+      if (message?.state !== messageState.deferred || message.lock) throw messageNotFound(sequence);
+      if (this.sessions && message.sessionId !== session?.id) throw messageNotFound(sequence);
+      return message;
+    });
+    const expired = messages.filter(({ expiresAt }) => expiresAt <= Date.now());
+    for (const message of expired) this.#expire(message);
+    if (expired[0]) throw messageNotFound(expired[0].sequence);
+    this.accessedAt = Date.now();
+    return messages.map((message) => {
+      if (deletes) {
+        this.#remove(message);
+        return { encoded: this.#encodeForReceiver(message) };
+      }
+      const lockToken = randomBytes(16);
+      this.#startLock(message, lockToken, session);
+      return { encoded: this.#encodeForReceiver(message), lockToken };
+    });
+  }
+
+  /** Cancels scheduled messages: all of them or, by a BrokerError, none. */
+  cancelScheduled(sequences: readonly number[]): void {
+    const messages = sequences.map((sequence) => {
+      const message = this.#messages.get(sequence);
+      if (message?.state !== messageState.scheduled) throw messageNotFound(sequence);
+      return message;
+    });
+    this.accessedAt = Date.now();
+    for (const message of messages) this.#remove(message);
+  }
+
+  /** Keeps bytes with a session, or none. */
+  setSessionState(id: string, state: Buffer | undefined): void {
+    const now = Date.now();
+    if (state) {
+      this.#store.change('INSERT OR REPLACE INTO session VALUES(?,?,?,?)', this.identity.id, id, state, now);
+    } else this.#store.change('DELETE FROM session WHERE queue=? AND id=?', this.identity.id, id);
+    this.sessions?.setState(id, state, now);
+  }
+
   /** Encoded messages from a sequence number on, locked ones included. */
   peek(fromSequence: number, atMost: number, sessionId?: string): Buffer[] {
     const found: Buffer[] = [];
@@ -247,13 +314,16 @@ export class Queue implements DispatchedQueue {
   }
 
   counts(): QueueCounts {
-    let bytes = 0;
-    for (const { bare } of this.#messages.values()) bytes += bare.length;
-    return {
-      active: this.#messages.size,
-      deadLettered: this.deadLetter?.counts().active ?? 0,
-      bytes: bytes + (this.deadLetter?.counts().bytes ?? 0),
-    };
+    const dead = this.deadLetter?.counts();
+    let bytes = dead?.bytes ?? 0;
+    const inState: [active: number, deferred: number, scheduled: number] = [0, 0, 0];
+    for (const { bare, state } of this.#messages.values()) {
+      bytes += bare.length;
+      inState[state] += 1;
+    }
+    const [active, , scheduled] = inState;
+    const deadLettered = dead?.total ?? 0;
+    return { active, scheduled, deadLettered, bytes, total: this.#messages.size + deadLettered };
   }
 
   /** Forgets everything in memory and ends what is attached; the rows are the caller's business. */
@@ -269,7 +339,7 @@ export class Queue implements DispatchedQueue {
   takeReady(list: ReadyList): QueueMessage | undefined {
     for (let sequence = list.take(); sequence !== undefined; sequence = list.take()) {
       const message = this.#messages.get(sequence);
-      if (!message || message.lock) continue;
+      if (!message || message.lock || message.state !== messageState.active) continue;
       if (message.expiresAt > Date.now()) return message;
       this.#expire(message);
     }
@@ -301,13 +371,10 @@ export class Queue implements DispatchedQueue {
         `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`,
       );
     } else if (message.expiresAt <= Date.now()) this.#expire(message);
-    else this.#dispatcher.add(message);
+    else if (message.state === messageState.active) this.#dispatcher.add(message);
   }
 
   #check(message: ParsedMessage): void {
-    if (entryOf(message.annotations, 'x-opt-scheduled-enqueue-time') !== undefined) {
-      throw notImplemented('A scheduled message');
-    }
     if (this.#settings.requiresSession && message.sessionId === undefined) {
       throw new BrokerError(
         'amqp:not-allowed',
@@ -320,10 +387,13 @@ export class Queue implements DispatchedQueue {
   #newMessage(parsed: ParsedMessage): QueueMessage {
     const enqueuedAt = Date.now();
     const ttl = shorter(parsed.ttl, this.#settings.defaultTtlMs ?? undefined);
+    const isScheduled = dueAt(parsed.annotations) > enqueuedAt;
     return {
       sequence: this.#takeSequence(),
+      state: isScheduled ? messageState.scheduled : messageState.active,
       enqueuedAt,
-      expiresAt: ttl === undefined ? Number.POSITIVE_INFINITY : enqueuedAt + ttl,
+      // The life of a scheduled message begins when it is due.
+      expiresAt: ttl === undefined || isScheduled ? Number.POSITIVE_INFINITY : enqueuedAt + ttl,
       deliveryCount: 0,
       ...(parsed.sessionId === undefined ? {} : { sessionId: parsed.sessionId }),
       header: headerOf(parsed, ttl),
@@ -332,12 +402,22 @@ export class Queue implements DispatchedQueue {
     };
   }
 
-  /** The message at the end of the queue, as if it came only now. */
-  #renumbered(message: QueueMessage): QueueMessage {
-    this.#deleteRow(message);
-    const late = { ...message, sequence: this.#takeSequence(), enqueuedAt: Date.now() };
+  /** Puts a message at the end of the queue, as if it came only now. */
+  #addAnew(message: QueueMessage): void {
+    if (this.#removed) return;
+    this.#remove(message);
+    const now = Date.now();
+    const { ttl } = message.header;
+    const { timeToLive: _timeToLive, ...rest } = message;
+    const late: QueueMessage = {
+      ...rest,
+      sequence: this.#takeSequence(),
+      state: messageState.active,
+      enqueuedAt: now,
+      expiresAt: ttl === undefined ? Number.POSITIVE_INFINITY : now + ttl,
+    };
     this.#insert(late);
-    return late;
+    this.#store.afterCommit(() => this.#add(late));
   }
 
   /** Reserved on disk in blocks, so that no number is given twice even across a crash. */
@@ -354,13 +434,17 @@ export class Queue implements DispatchedQueue {
   #add(message: QueueMessage): void {
     if (this.#removed) return;
     this.#messages.set(message.sequence, message);
+    if (message.state === messageState.scheduled) {
+      message.timeToLive = this.#deadlines.schedule(dueAt(message.annotations), () => this.#addAnew(message));
+      return;
+    }
     if (message.expiresAt !== Number.POSITIVE_INFINITY) {
       message.timeToLive = this.#deadlines.schedule(message.expiresAt, () => {
-        // A locked message may be finished by its receiver; it expires when it comes back.
-        if (!message.lock) this.#expire(message);
+        // A locked message may be finished by its receiver and expires when it comes back, a deferred one when asked for.
+        if (!message.lock && message.state === messageState.active) this.#expire(message);
       });
     }
-    this.#dispatcher.add(message);
+    if (message.state === messageState.active) this.#dispatcher.add(message);
   }
 
   #startLock(message: QueueMessage, token: Buffer, session?: Session): void {
@@ -399,6 +483,7 @@ export class Queue implements DispatchedQueue {
     const { timeToLive: _timeToLive, lock: _lock, ...rest } = message;
     const dead: QueueMessage = {
       ...rest,
+      state: messageState.active,
       expiresAt: Number.POSITIVE_INFINITY,
       annotations: withEntry(
         message.annotations,
@@ -423,7 +508,7 @@ export class Queue implements DispatchedQueue {
 
   #insert(message: QueueMessage): void {
     this.#store.change(
-      'INSERT OR REPLACE INTO message VALUES(?,?,?,?,?,?,?)',
+      'INSERT OR REPLACE INTO message VALUES(?,?,?,?,?,?,?,?,?)',
       this.identity.id,
       this.isDeadLetter ? 1 : 0,
       message.sequence,
@@ -431,6 +516,8 @@ export class Queue implements DispatchedQueue {
       message.expiresAt === Number.POSITIVE_INFINITY ? null : message.expiresAt,
       message.deliveryCount,
       encodeMessage(message.header, message.deliveryCount, message.annotations, message.bare),
+      message.state,
+      message.firstSequence ?? null,
     );
   }
 
@@ -480,13 +567,22 @@ export class Queue implements DispatchedQueue {
       types.wrap_symbol('x-opt-sequence-number'),
       types.Long(message.sequence),
       types.wrap_symbol('x-opt-enqueue-sequence-number'),
-      types.Long(message.sequence),
+      types.Long(message.firstSequence ?? message.sequence),
     ];
+    if (message.state !== messageState.active) {
+      annotations.push(types.wrap_symbol('x-opt-message-state'), types.Int(message.state));
+    }
     if (message.lock) {
       annotations.push(types.wrap_symbol('x-opt-locked-until'), types.Timestamp(message.lock.until));
     }
     return encodeMessage(message.header, message.deliveryCount, annotations, message.bare);
   }
+}
+
+/** When a message is scheduled for, in ms since 1970; 0 when it is not. */
+function dueAt(annotations: readonly Typed[]): number {
+  const time = entryOf(annotations, 'x-opt-scheduled-enqueue-time');
+  return time instanceof Date ? time.getTime() : Number(time ?? 0);
 }
 
 const shorter = (a: number | undefined, b: number | undefined): number | undefined =>

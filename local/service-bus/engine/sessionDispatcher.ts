@@ -26,6 +26,7 @@ export class SessionDispatcher implements Dispatcher {
   add(message: QueueMessage): void {
     const session = this.#session(message.sessionId ?? '');
     session.messages.add(message.sequence);
+    session.updatedAt = Date.now();
     session.ready.add(message.sequence);
     if (session.holder) this.#pump(session, session.holder);
     else this.#offer(session);
@@ -86,10 +87,33 @@ export class SessionDispatcher implements Dispatcher {
     return session?.holder ? session : undefined;
   }
 
+  /** Undefined clears it. */
+  setState(id: string, state: Buffer | undefined, updatedAt: number): void {
+    const session = this.#session(id);
+    session.state = state;
+    session.updatedAt = updatedAt;
+    this.#forgetIfIdle(session);
+  }
+
+  /** Ids of the sessions with active messages or a state that changed after a moment, in order of their ids. */
+  updatedAfter(moment: number): string[] {
+    const found = [...this.#sessions.values()].filter(
+      ({ messages, state, updatedAt }) => (messages.size > 0 || state !== undefined) && updatedAt > moment,
+    );
+    return found.map(({ id }) => id).sort();
+  }
+
   #session(id: string): Session {
     let session = this.#sessions.get(id);
     if (!session) {
-      session = { id, ready: new ReadyList(), held: new Set(), messages: new Set(), lockedUntil: 0 };
+      session = {
+        id,
+        ready: new ReadyList(),
+        held: new Set(),
+        messages: new Set(),
+        lockedUntil: 0,
+        updatedAt: 0,
+      };
       this.#sessions.set(id, session);
     }
     return session;
@@ -137,7 +161,7 @@ export class SessionDispatcher implements Dispatcher {
   }
 
   #forgetIfIdle(session: Session): void {
-    if (session.holder || session.messages.size > 0) return;
+    if (session.holder || session.messages.size > 0 || session.state) return;
     this.#available.delete(session);
     this.#sessions.delete(session.id);
   }

@@ -227,4 +227,28 @@ describe('startBroker', () => {
       await first.close();
     }
   });
+
+  it('keeps deferred and scheduled messages and session state when it is killed', async () => {
+    const { process: running, host } = await startChild();
+    const before = client(host);
+    const receiver = before.createReceiver('q');
+    const sender = before.createSender('q');
+    await sender.sendMessages({ body: 'deferred' });
+    await receiver.deferMessage(await receiveOne(receiver));
+    await sender.scheduleMessages({ body: 'scheduled' }, new Date(Date.now() + 60_000));
+    await (await before.acceptSession('sessions', 's')).setSessionState({ step: 1 });
+    await kill(running);
+    const after = client((await startChild()).host);
+    const found = await after.createReceiver('q').peekMessages(5);
+    expect(found).toMatchObject([
+      { body: 'deferred', state: 'deferred' },
+      { body: 'scheduled', state: 'scheduled' },
+    ]);
+    const number = found[0]?.sequenceNumber;
+    if (!number) throw new Error('The message has no number.');
+    expect(await after.createReceiver('q').receiveDeferredMessages(number)).toMatchObject([
+      { body: 'deferred' },
+    ]);
+    expect(await (await after.acceptSession('sessions', 's')).getSessionState()).toEqual({ step: 1 });
+  });
 });

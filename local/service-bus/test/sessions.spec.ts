@@ -149,10 +149,39 @@ describe('a queue with sessions', () => {
     );
   });
 
-  it('refuses session state with a clear text', async () => {
+  it('keeps state with a session, also without messages, until it is cleared', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    const first = await client.acceptSession(queue, 's');
+    expect(await first.getSessionState()).toBeNull();
+    await first.setSessionState({ step: 3 });
+    await first.close();
+    const second = await client.acceptSession(queue, 's');
+    expect(await second.getSessionState()).toEqual({ step: 3 });
+    await second.setSessionState(null);
+    expect(await second.getSessionState()).toBeNull();
+  });
+
+  it('gives session state to the holder only', async () => {
     const queue = await broker.queue({ requiresSession: true });
     const receiver = await broker.client().acceptSession(queue, 's');
-    await expect(receiver.setSessionState('x')).rejects.toThrow(/set-session-state.*not imitated/);
-    await expect(receiver.getSessionState()).rejects.toThrow(/get-session-state.*not imitated/);
+    await receiver.setSessionState('mine');
+    await receiver.close();
+    await expect(receiver.getSessionState()).rejects.toThrow();
+    const other = await broker.client().acceptSession(queue, 'other');
+    expect(await other.getSessionState()).toBeNull();
+  });
+
+  it('peeks within one session', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    await client
+      .createSender(queue)
+      .sendMessages(['a', 'b', 'a'].map((sessionId, index) => ({ sessionId, body: index })));
+    const receiver = await client.acceptSession(queue, 'a');
+    expect((await receiver.peekMessages(5)).map(({ body }) => body as number)).toEqual([0, 2]);
+    // A client of its own: the SDK goes on where it last peeked.
+    const everything = broker.client().createReceiver(queue);
+    expect((await everything.peekMessages(5)).map(({ body }) => body as number)).toEqual([0, 1, 2]);
   });
 });
