@@ -7,6 +7,7 @@ import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../../local/device.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
 import { familyOf, load, machine, processorTime, residentMemory } from './machine.ts';
+import { openSession } from './roundTrips.ts';
 import { milliseconds, percentile, table } from './statistics.ts';
 
 /** Measures the system that `npm start` runs: two app processes, stores that survive a power cut, real agents. */
@@ -15,54 +16,6 @@ const dataDir = join(root, '.local', `bench-${process.pid}`);
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 200);
 const idleSeconds = 10;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-const ends = new Set([
-  'CommandCompleted',
-  'CommandFailed',
-  'CommandCancelled',
-  'CommandTimedOut',
-  'CommandLost',
-]);
-
-interface Open {
-  readonly sessionId: string;
-  /** Milliseconds from before the POST to the terminal event. */
-  readonly roundTrip: (line: string) => Promise<number>;
-  readonly close: () => Promise<void>;
-}
-
-const openSession = async (client: LiveResponseClient, deviceId: string): Promise<Open> => {
-  const { sessionId } = await client.openSession({ deviceId, reason: 'benchmark' });
-  while ((await client.session(sessionId)).status === 'opening') await pause(50);
-  const abort = new AbortController();
-  const waiting = new Map<string, (at: number) => void>();
-  const seen = new Map<string, number>();
-  const { version } = await client.session(sessionId);
-  const following = (async () => {
-    for await (const event of client.events(sessionId, { after: version, signal: abort.signal })) {
-      if (!ends.has(event.type)) continue;
-      const commandId = String(event.data['commandId']);
-      const at = performance.now();
-      seen.set(commandId, at);
-      waiting.get(commandId)?.(at);
-    }
-  })().catch(() => undefined);
-  return {
-    sessionId,
-    roundTrip: async (line) => {
-      const began = performance.now();
-      const commandId = crypto.randomUUID();
-      const ended = new Promise<number>((resolve) => waiting.set(commandId, resolve));
-      await client.issueCommand(sessionId, line, { idempotencyKey: commandId });
-      return (seen.get(commandId) ?? (await ended)) - began;
-    },
-    close: async () => {
-      await client.disconnect(sessionId);
-      abort.abort();
-      await following;
-    },
-  };
-};
 
 interface Counters {
   readonly [kind: string]: { readonly count: number; readonly requestUnits: number };
