@@ -9,6 +9,8 @@ import { createTokenSource } from './login/tokenSource.ts';
 
 export interface GlobalOptions {
   readonly profile?: string;
+  /** Cuts long cells of tables instead of wrapping them. */
+  readonly cut?: boolean;
 }
 
 export interface JsonOption {

@@ -37,6 +37,7 @@ const programFor = (finish: (exitCode: number) => void): Command => {
   const program = new Command('lr')
     .description('Live Response: sessions on devices, with a history nobody can quietly change.')
     .option('--profile <name>', 'use this profile of the configuration')
+    .option('--cut', 'cut long cells of tables instead of wrapping them')
     .exitOverride()
     .showHelpAfterError('Run lr --help for what there is.');
   const add = (usage: string, description: string): Command =>

@@ -1,4 +1,5 @@
 import { InteractiveConsole } from '../console/interactiveConsole.ts';
+import { historyFile, LineHistory } from '../console/lineHistory.ts';
 import { runPipedLines } from '../console/pipedConsole.ts';
 import { type GlobalOptions, openClient } from '../context.ts';
 import { exitCodes } from '../exitCodes.ts';
@@ -16,16 +17,18 @@ export interface ConnectOptions extends GlobalOptions {
 
 /** A console on the device: interactive on a terminal, line by line from a pipe. Always disconnects at the end. */
 export const connect = async (device: string, options: ConnectOptions): Promise<number> => {
-  const { client } = await openClient(options);
+  const { client, selected } = await openClient(options);
+  const cut = options.cut === true;
   const { deviceId, name } = await findDevice(client, device);
   const session = await LiveSession.open(client, deviceId, options.reason);
   const forget = leaveOnSignals(session);
   try {
     await withSpinner(`Connecting to ${shownInLine(name)}`, session.connected);
     sayConnected(session);
-    if (!process.stdin.isTTY || !process.stdout.isTTY) return await runPipedLines(client, session);
-    notice('help lists the commands; exit disconnects. Ctrl+C cancels, Ctrl+Z sends to the background.');
-    return await new InteractiveConsole(client, session, name).run();
+    if (!process.stdin.isTTY || !process.stdout.isTTY) return await runPipedLines(client, session, cut);
+    notice('help lists the commands, Tab completes, Ctrl+R searches. Ctrl+C cancels, Ctrl+D leaves.');
+    const history = new LineHistory(historyFile(selected));
+    return await new InteractiveConsole({ client, session, deviceName: name, history, cut }).run();
   } finally {
     forget();
     await leaveSession(session);

@@ -20,6 +20,7 @@ export const devices = async (options: GlobalOptions & JsonOption): Promise<numb
       [name, platform, osVersion, agentVersion, status, shownTime(lastSeen), deviceId].map(cellOf),
     ),
     'No devices are enrolled. Make a token for one: lr enrolment-token',
+    options,
   );
   return exitCodes.completed;
 };

@@ -2,6 +2,7 @@ import type { LiveResponseClient } from '../../sdk/index.ts';
 import { type GlobalOptions, type JsonOption, openClient } from '../context.ts';
 import { exitCodes } from '../exitCodes.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
+import { withProgressBar } from '../terminal/progressBar.ts';
 import { print, printJson } from '../terminal/screen.ts';
 import { shownSize } from '../terminal/units.ts';
 
@@ -23,29 +24,25 @@ export const download = async (
   return exitCodes.completed;
 };
 
+export interface TransferOptions {
+  readonly output?: string | undefined;
+  readonly overwrite: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Downloads with progress on a terminal. Without `output` the file gets its own name, in the current folder. */
 export const downloadFile = async (
   client: LiveResponseClient,
   sessionId: string,
   fileId: string,
-  { output, overwrite }: { readonly output?: string | undefined; readonly overwrite: boolean },
+  { output, overwrite, signal }: TransferOptions,
 ): Promise<{ readonly path: string; readonly size: number; readonly sha256: string }> => {
   const grant = () => client.fileDownload(sessionId, fileId);
   const source = await grant();
   const path = output ?? localName(source.name, fileId);
-  const screen = process.stderr;
-  let shownAt = 0;
-  const onProgress = (received: number, size: number) => {
-    if (!screen.isTTY || (Date.now() - shownAt < 100 && received < size)) return;
-    shownAt = Date.now();
-    const percent = size === 0 ? 100 : Math.floor((received / size) * 100);
-    screen.write(`\r\x1b[K${shownInLine(path)}: ${percent} % of ${shownSize(size)}`);
-  };
-  try {
-    await client.download(source, path, { overwrite, onProgress, renew: grant });
-  } finally {
-    if (screen.isTTY) screen.write('\r\x1b[K');
-  }
+  await withProgressBar(shownInLine(path), (onProgress) =>
+    client.download(source, path, { overwrite, signal, onProgress, renew: grant }),
+  );
   return { path, size: source.size, sha256: source.sha256 };
 };
 

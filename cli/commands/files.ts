@@ -25,6 +25,7 @@ export const files = async (sessionId: string, options: GlobalOptions & JsonOpti
       [fileId, name, size, sha256, shownTime(collectedAt), path].map(cellOf),
     ),
     'This session has collected no files.',
+    options,
   );
   return exitCodes.completed;
 };

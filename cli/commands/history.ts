@@ -26,13 +26,13 @@ export const history = async (sessionId: string, options: HistoryOptions): Promi
   if (options.json) {
     printJson({ sessionId, chain: { intact: faults.length === 0, faults }, events });
   } else {
-    printEvents(events);
+    printEvents(events, options);
     sayVerdict(events.length, faults);
   }
   return faults.length === 0 ? exitCodes.completed : exitCodes.brokenHistory;
 };
 
-const printEvents = (events: readonly Envelope[]): void =>
+const printEvents = (events: readonly Envelope[], options: GlobalOptions): void =>
   printTable(
     [
       { title: 'Version', numeric: true },
@@ -49,6 +49,7 @@ const printEvents = (events: readonly Envelope[]): void =>
       describeEvent(event),
     ]),
     'The session has no events.',
+    options,
   );
 
 const sayVerdict = (count: number, faults: readonly ChainFault[]): void => {

@@ -26,7 +26,7 @@ export const run = async (device: string, lines: readonly string[], options: Run
     await withSpinner(`Connecting to ${shownInLine(name)}`, Promise.race([session.connected, stop.asked]));
     if (stop.isAsked()) return exitCodes.stopped;
     if (!options.json) sayConnected(session);
-    return await runLines(session, lines, options.json === true, stop);
+    return await runLines(session, lines, options, stop);
   } finally {
     stop.forget();
     await leaveSession(session);
@@ -36,7 +36,7 @@ export const run = async (device: string, lines: readonly string[], options: Run
 const runLines = async (
   session: LiveSession,
   lines: readonly string[],
-  json: boolean,
+  { json = false, cut = false }: RunOptions,
   stop: Stop,
 ): Promise<number> => {
   let worst: number = exitCodes.completed;
@@ -48,7 +48,7 @@ const runLines = async (
       continue;
     }
     try {
-      const output = json ? collected(line) : shown(session.sessionId);
+      const output = json ? collected(line) : shown(session.sessionId, cut);
       const command = await session.issue(line, output.listen);
       const ended = command.ended.then(() => {
         output.finish(command);
@@ -76,11 +76,12 @@ interface Output {
 
 const nothing = () => {};
 
-const shown = (sessionId: string): Output => ({
+const shown = (sessionId: string, cut: boolean): Output => ({
   listen: (command) => {
     const page: OutputPage = {
       write: (text) => void process.stdout.write(text),
       width: screenWidth(),
+      cut,
       titleStyle: (text) => styled('bold', text),
     };
     const writer = createOutputWriter(command, page);

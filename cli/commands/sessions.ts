@@ -44,6 +44,7 @@ export const sessions = async (options: SessionsOptions): Promise<number> => {
       ].map(cellOf),
     ),
     'No sessions.',
+    options,
   );
   return exitCodes.completed;
 };

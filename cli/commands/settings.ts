@@ -18,6 +18,7 @@ export const settings = async (options: GlobalOptions & JsonOption): Promise<num
       typeof value === 'boolean' ? (value ? 'on' : 'off') : cellOf(value),
     ]),
     'No settings.',
+    options,
   );
   return exitCodes.completed;
 };

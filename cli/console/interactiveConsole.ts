@@ -1,34 +1,76 @@
-import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline';
 import type { LiveResponseClient } from '../../sdk/index.ts';
 import { exitCodes } from '../exitCodes.ts';
-import { reportOf } from '../failure.ts';
+import { Failure, reportOf } from '../failure.ts';
 import type { LiveSession } from '../session/liveSession.ts';
 import { sessionEndText } from '../session/say.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
-import { styled } from '../terminal/screen.ts';
+import { screenWidth, styled } from '../terminal/screen.ts';
+import { wrapped } from '../terminal/wrapped.ts';
 import type { CommandView } from './commandView.ts';
-import { completionsOf } from './language.ts';
-import { runLine } from './lineRunner.ts';
+import { RemotePaths } from './completion/remotePaths.ts';
+import { commandIds, fileIds } from './completion/sessionValues.ts';
+import { TabCompletion } from './completion/tabCompletion.ts';
+import { LineEditor } from './lineEditor.ts';
+import type { LineHistory } from './lineHistory.ts';
+import { type LineRunnerOptions, runLine } from './lineRunner.ts';
+import { listQuietly } from './quietListing.ts';
+import { ShownOutput } from './shownOutput.ts';
 
 /** A second Ctrl+C within this time stops waiting. */
 const secondInterruptMs = 2_000;
 
+export interface InteractiveConsoleOptions {
+  readonly client: LiveResponseClient;
+  readonly session: LiveSession;
+  readonly deviceName: string;
+  readonly history: LineHistory;
+  /** Whether long cells of tables are cut instead of wrapped. */
+  readonly cut: boolean;
+}
+
 /** The console on a terminal: a prompt, one foreground command at a time, keys that act on it. */
 export class InteractiveConsole {
-  readonly #client: LiveResponseClient;
   readonly #session: LiveSession;
   readonly #deviceName: string;
-  readonly #typedAhead: string[] = [];
-  #terminal: Interface | undefined;
-  #history: string[] = [];
-  #waiting: ((line: string | undefined) => void) | undefined;
+  readonly #history: LineHistory;
+  readonly #completion: TabCompletion;
+  readonly #runner: LineRunnerOptions;
+  #editor: LineEditor;
   #foreground: CommandView | undefined;
+  #transfer: AbortController | undefined;
   #interruptedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(client: LiveResponseClient, session: LiveSession, deviceName: string) {
-    this.#client = client;
+  constructor({ client, session, deviceName, history, cut }: InteractiveConsoleOptions) {
     this.#session = session;
     this.#deviceName = deviceName;
+    this.#history = history;
+    const paths: RemotePaths = new RemotePaths({
+      platform: session.device?.platform ?? '',
+      directory: () => session.directory,
+      list: (line) => listQuietly(session, line, paths),
+    });
+    this.#completion = new TabCompletion({
+      device: () => session.device,
+      sources: [fileIds(session), commandIds(session), (value) => paths.source(value)],
+      show: (text) => this.#between(() => process.stdout.write(text)),
+      say: (sentence) => this.#between(() => this.#say(sentence)),
+      width: screenWidth,
+    });
+    this.#runner = {
+      client,
+      session,
+      screen: { between: (show) => this.#between(show), say: (text) => this.#say(text) },
+      shown: new ShownOutput(),
+      tables: { cut },
+      watch: (command) => paths.watch(command),
+      onForeground: (view) => {
+        this.#foreground = view;
+      },
+      duringTransfer: (transfer) => {
+        this.#transfer = transfer;
+      },
+    };
+    this.#editor = this.#openEditor();
   }
 
   /** Ends when the user leaves or the session is over. */
@@ -37,12 +79,12 @@ export class InteractiveConsole {
       this.#between(() =>
         this.#say(styled('yellow', 'The connection to the server was cut; taking it up again.')),
       );
-    const over = () => this.#waiting?.(undefined);
+    const over = () => this.#editor.stopAsking();
     this.#session.settled.then(over, over);
-    this.#attach();
+    this.#sayHistoryFault();
     try {
       while (this.#session.end === undefined && this.#session.fault === undefined) {
-        const line = await this.#nextLine();
+        const line = await this.#editor.nextLine(this.#prompt);
         if (this.#session.end !== undefined || this.#session.fault !== undefined) break;
         const wantsToLeave = line === undefined || (await this.#runToEnd(line)) === 'leave';
         if (wantsToLeave && (await this.#mayLeave())) return exitCodes.completed;
@@ -51,19 +93,12 @@ export class InteractiveConsole {
       this.#say(sessionEndText(this.#session.end));
       return exitCodes.completed;
     } finally {
-      this.#detach();
+      this.#editor.close();
     }
   }
 
   async #runToEnd(line: string): Promise<'leave' | 'stay'> {
-    const outcome = await runLine(line, {
-      client: this.#client,
-      session: this.#session,
-      screen: { between: (show) => this.#between(show), say: (text) => this.#say(text) },
-      onForeground: (view) => {
-        this.#foreground = view;
-      },
-    });
+    const outcome = await runLine(line, this.#runner);
     if (outcome.kind === 'leave') return 'leave';
     if (outcome.kind !== 'issued') return 'stay';
     const { view } = outcome;
@@ -81,66 +116,31 @@ export class InteractiveConsole {
     return 'stay';
   }
 
-  #nextLine(): Promise<string | undefined> {
-    const typed = this.#typedAhead.shift();
-    if (typed !== undefined) return Promise.resolve(typed);
-    if (this.#terminal === undefined) return Promise.resolve(undefined);
-    this.#terminal.setPrompt(`${shownInLine(this.#deviceName)}:${shownInLine(this.#session.directory)}> `);
-    return new Promise((resolve) => {
-      this.#waiting = (line) => {
-        this.#waiting = undefined;
-        resolve(line);
-      };
-      this.#terminal?.prompt();
-    });
+  get #prompt(): string {
+    return `${shownInLine(this.#deviceName)}:${shownInLine(this.#session.directory)}> `;
   }
 
-  #attach(): void {
-    const { device } = this.#session;
-    const terminal = createInterface({
-      input: process.stdin,
-      output: process.stdout,
+  #openEditor(): LineEditor {
+    return new LineEditor({
       history: this.#history,
-      historySize: 500,
-      removeHistoryDuplicates: true,
-      completer: (line: string) => completionsOf(line, device),
-    });
-    this.#terminal = terminal;
-    terminal.setPrompt('');
-    terminal.on('history', (history) => {
-      this.#history = history;
-    });
-    terminal.on('line', (line) => {
-      if (this.#waiting === undefined) this.#typedAhead.push(line);
-      else this.#waiting(line);
-    });
-    terminal.on('SIGINT', () => this.#interrupt());
-    terminal.on('SIGTSTP', () => this.#sendToBackground());
-    terminal.on('close', () => {
-      if (this.#terminal !== terminal) return;
-      this.#terminal = undefined;
-      process.stdout.write('\n');
+      complete: (line) => this.#completion.complete(line),
+      onInterrupt: () => this.#interrupt(),
+      onSuspend: () => this.#sendToBackground(),
       // Ctrl+D while a command runs: ask at once, the command goes on.
-      this.#foreground?.leave();
-      this.#waiting?.(undefined);
+      onClosed: () => this.#foreground?.leave(),
     });
-  }
-
-  #detach(): void {
-    const terminal = this.#terminal;
-    this.#terminal = undefined;
-    terminal?.close();
   }
 
   #interrupt(): void {
+    if (this.#transfer !== undefined) {
+      this.#transfer.abort(transferStopped());
+      return;
+    }
     const view = this.#foreground;
     if (view === undefined) {
-      if (this.#waiting === undefined) return;
+      if (!this.#editor.isPrompting) return;
       process.stdout.write('^C\n');
-      // Drops what is typed, also what stands after the cursor.
-      this.#terminal?.write(null, { ctrl: true, name: 'e' });
-      this.#terminal?.write(null, { ctrl: true, name: 'u' });
-      this.#terminal?.prompt();
+      this.#editor.dropLine();
       return;
     }
     const isSecond = performance.now() - this.#interruptedAt < secondInterruptMs;
@@ -171,30 +171,30 @@ export class InteractiveConsole {
     if (open.length === 0) return true;
     const lines = open.map(({ line }) => shownInLine(line)).join(', ');
     const question = `${open.length === 1 ? 'A command still runs' : `${open.length} commands still run`} (${lines}). Disconnect and end ${open.length === 1 ? 'it' : 'them'}? [y/N] `;
-    if (this.#terminal === undefined) this.#attach();
-    const answer = await new Promise<string | undefined>((resolve) => {
-      this.#waiting = (line) => {
-        this.#waiting = undefined;
-        resolve(line);
-      };
-      this.#terminal?.setPrompt(question);
-      this.#terminal?.prompt();
-    });
+    if (this.#editor.isClosed) this.#editor = this.#openEditor();
+    const answer = await this.#editor.answer(question);
     // No answer at all: the terminal is gone, or Ctrl+D was pressed again.
     return answer === undefined || /^y(es)?$/i.test(answer.trim());
   }
 
+  #sayHistoryFault(): void {
+    if (this.#history.fault === undefined) return;
+    this.#say(`What you type is not kept for the next session: ${shownInLine(this.#history.fault)}`);
+  }
+
   #say(line: string): void {
-    process.stdout.write(`${line}\n`);
+    process.stdout.write(`${wrapped(line, screenWidth())}\n`);
   }
 
   #between(show: () => void): void {
-    const isPrompting = this.#waiting !== undefined && this.#terminal !== undefined;
-    if (isPrompting) {
-      cursorTo(process.stdout, 0);
-      clearLine(process.stdout, 0);
-    }
-    show();
-    if (isPrompting) this.#terminal?.prompt(true);
+    this.#editor.between(show);
   }
 }
+
+const transferStopped = (): Failure =>
+  new Failure(
+    exitCodes.stopped,
+    'STOPPED',
+    'The download was stopped.',
+    'Give the same line again: it goes on where it was.',
+  );

@@ -5,18 +5,25 @@ import type { LiveSession } from '../session/liveSession.ts';
 import { sessionEndText } from '../session/say.ts';
 import { notice } from '../terminal/screen.ts';
 import type { CommandView } from './commandView.ts';
-import { refusedExitCode, runLine } from './lineRunner.ts';
+import { type LineRunnerOptions, refusedExitCode, runLine } from './lineRunner.ts';
+import { ShownOutput } from './shownOutput.ts';
 
 /** Runs the lines of stdin one after the other, waits for what is in the background, and gives the worst exit code. */
-export const runPipedLines = async (client: LiveResponseClient, session: LiveSession): Promise<number> => {
+export const runPipedLines = async (
+  client: LiveResponseClient,
+  session: LiveSession,
+  cut: boolean,
+): Promise<number> => {
   let worst: number = exitCodes.completed;
   const views: CommandView[] = [];
   let raised: CommandView | undefined;
   const screen = { between: (show: () => void) => show(), say: notice };
-  const options = {
+  const options: LineRunnerOptions = {
     client,
     session,
     screen,
+    shown: new ShownOutput(),
+    tables: { cut },
     onForeground: (view: CommandView) => {
       raised = view;
     },

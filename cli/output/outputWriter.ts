@@ -6,6 +6,7 @@ import { fittingWidths, renderRows } from '../terminal/table.ts';
 import { cellOf } from './cells.ts';
 import { hasRows, outputColumns } from './columns.ts';
 import { helpPageOf } from './helpPage.ts';
+import { JsonLines, rowOf } from './jsonLines.ts';
 
 /** Turns the bytes of one command into text for people, as they arrive. Everything it writes is safe to show. */
 export interface OutputWriter {
@@ -17,6 +18,8 @@ export interface OutputPage {
   readonly write: (text: string) => void;
   /** Columns of the terminal, or Infinity. */
   readonly width: number;
+  /** Cuts long cells of tables instead of wrapping them. */
+  readonly cut?: boolean;
   readonly titleStyle: (text: string) => string;
 }
 
@@ -67,17 +70,13 @@ const createTextWriter = ({ write }: OutputPage): OutputWriter => {
 /** Rows come as JSON lines, and a line may be cut between two parts. */
 const createRowWriter = (command: TrackedCommand, page: OutputPage): OutputWriter => {
   const present = command.output === 'json' ? jsonPresenter(page) : tablePresenter(command, page);
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  const take = (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    const full = lines.filter((line) => line.trim() !== '');
-    if (full.length > 0) present(full);
+  const incoming = new JsonLines();
+  const take = (lines: readonly string[]) => {
+    if (lines.length > 0) present(lines);
   };
   return {
-    write: (_stream, bytes) => take(decoder.write(bytes)),
-    end: () => take(`${decoder.end()}\n`),
+    write: (_stream, bytes) => take(incoming.add(bytes)),
+    end: () => take(incoming.end()),
   };
 };
 
@@ -97,7 +96,7 @@ const jsonPresenter =
 /** The first rows fix the widths, so that later ones stand below them. */
 const tablePresenter = (
   { name, flags }: TrackedCommand,
-  { write, width, titleStyle }: OutputPage,
+  { write, width, cut = false, titleStyle }: OutputPage,
 ): Presenter => {
   const columns = outputColumns(name, flags);
   let widths: number[] | undefined;
@@ -111,17 +110,8 @@ const tablePresenter = (
     });
     if (widths === undefined) {
       widths = fittingWidths(columns, rows, width, true);
-      write(`${titleStyle(renderRows(columns, [columns.map(({ title }) => title)], widths))}\n`);
+      write(`${titleStyle(renderRows(columns, [columns.map(({ title }) => title)], widths, cut))}\n`);
     }
-    write(`${renderRows(columns, rows, widths)}\n`);
+    write(`${renderRows(columns, rows, widths, cut)}\n`);
   };
-};
-
-const rowOf = (line: string): Readonly<Record<string, unknown>> | undefined => {
-  try {
-    const row: unknown = JSON.parse(line);
-    return typeof row === 'object' && row !== null ? (row as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 };

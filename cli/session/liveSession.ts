@@ -66,6 +66,11 @@ export class LiveSession {
     return new LiveSession(client, await client.openSession({ deviceId, reason }));
   }
 
+  /** Every command of the session, in the order in which they became known. */
+  get commands(): readonly TrackedCommand[] {
+    return [...this.#commands.values()];
+  }
+
   get openCommands(): readonly TrackedCommand[] {
     return [...this.#commands.values()].filter((command) => !isEnded(command));
   }

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { safeJson } from './neutralise.ts';
 import { renderTable, type TableColumn } from './table.ts';
+import { wrapped } from './wrapped.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -16,13 +17,17 @@ export const print = (line: string): void => void process.stdout.write(`${line}\
 export const printJson = (value: unknown): void => print(safeJson(value));
 
 /** For people, beside the output: goes to stderr. */
-export const notice = (line: string): void => void process.stderr.write(`${line}\n`);
+export const notice = (line: string): void => {
+  const { isTTY, columns = 80 } = process.stderr;
+  process.stderr.write(`${isTTY ? wrapped(line, columns) : line}\n`);
+};
 
 export const printTable = (
   columns: readonly TableColumn[],
   rows: readonly (readonly string[])[],
   whenEmpty: string,
+  { cut = false }: { readonly cut?: boolean } = {},
 ): void => {
   if (rows.length === 0) return notice(whenEmpty);
-  print(renderTable(columns, rows, screenWidth(), (title) => styled('bold', title)));
+  print(renderTable(columns, rows, screenWidth(), (title) => styled('bold', title), cut));
 };

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { displayWidth } from './displayWidth.ts';
 
 export interface TableColumn {
   readonly title: string;
@@ -8,21 +9,6 @@ export interface TableColumn {
 
 const gap = 2;
 const narrowest = 6;
-
-/** Wide characters count twice, marks on top of others not at all. Close enough to fit a table. */
-const displayWidth = (text: string): number => {
-  let width = 0;
-  for (const character of text) {
-    if (/\p{Mn}|\p{Me}/u.test(character)) continue;
-    width +=
-      /\p{Script=Han}|\p{Script=Hangul}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
-  return width;
-};
 
 /**
  * Widths that fit into `available` columns of the terminal: the widest ones give way first. With `roomy`, what is left
@@ -52,18 +38,19 @@ export const fittingWidths = (
   return widths;
 };
 
-/** Lines of a table without borders; long cells are wrapped, never cut. Cells must be safe to show already. */
+/** Lines of a table without borders; long cells are wrapped, or cut when that is asked for. Cells must be safe to show. */
 export const renderRows = (
   columns: readonly TableColumn[],
   rows: readonly (readonly string[])[],
   widths: readonly number[],
+  cut = false,
 ): string => {
   const table = new Table({
     chars: noBorders,
     style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
     colWidths: widths.map((width) => width + gap),
     colAligns: columns.map(({ numeric }) => (numeric ? 'right' : 'left')),
-    wordWrap: true,
+    wordWrap: !cut,
     wrapOnWordBoundary: false,
   });
   for (const row of rows) table.push(columns.map((_, index) => row[index] ?? ''));
@@ -80,10 +67,11 @@ export const renderTable = (
   rows: readonly (readonly string[])[],
   available: number,
   titleStyle: (text: string) => string,
+  cut = false,
 ): string => {
   const widths = fittingWidths(columns, rows, available, false);
-  const title = titleStyle(renderRows(columns, [columns.map((column) => column.title)], widths));
-  return rows.length === 0 ? title : `${title}\n${renderRows(columns, rows, widths)}`;
+  const title = titleStyle(renderRows(columns, [columns.map((column) => column.title)], widths, cut));
+  return rows.length === 0 ? title : `${title}\n${renderRows(columns, rows, widths, cut)}`;
 };
 
 const noBorders = {

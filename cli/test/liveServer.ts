@@ -28,6 +28,10 @@ export interface LiveServer extends RunningServer {
 }
 
 export interface Behaviour {
+  /** Commands that the agent announces. */
+  readonly capabilities?: readonly string[];
+  /** Hands out a file's content instead of the store. */
+  readonly download?: (response: ServerResponse, content: Uint8Array) => void;
   readonly device?: Partial<DeviceResource>;
   readonly execute?: (execution: Execution) => void;
   readonly cancel?: (execution: Execution) => void;
@@ -170,7 +174,7 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
               platform: 'linux',
               hostName: 'web-01',
               osVersion: 'Debian 13',
-              capabilities: [],
+              capabilities: behaviour.capabilities ?? [],
               directory: '/root',
               resumed: false,
               connectedAt: at,
@@ -288,7 +292,11 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
     [
       'GET',
       /^\/blob\/([^/]+)$/,
-      (call, fileId = '') => void call.response.end(contents.get(fileId)?.content),
+      ({ response }, fileId = '') => {
+        const content = contents.get(fileId)?.content ?? Buffer.alloc(0);
+        if (behaviour.download) return behaviour.download(response, content);
+        response.end(content);
+      },
     ],
     [
       'GET',

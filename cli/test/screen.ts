@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import xterm from '@xterm/headless';
+import { compileCache } from './runLr.ts';
 
 /** `script` of util-linux, which every Debian has, makes the pseudo-terminal; the emulator makes the screen. */
 const pseudoTerminal = '/usr/bin/script';
@@ -46,7 +47,15 @@ export const openScreen = (
     ['-qefc', `stty cols ${columns} rows ${rows}; exec ${quoted}`, '/dev/null'],
     {
       cwd: folder,
-      env: { ...process.env, TERM: 'xterm-256color', COLORTERM: '', NO_COLOR: '', FORCE_COLOR: '', ...env },
+      env: {
+        ...process.env,
+        TERM: 'xterm-256color',
+        COLORTERM: '',
+        NO_COLOR: '',
+        FORCE_COLOR: '',
+        NODE_COMPILE_CACHE: compileCache,
+        ...env,
+      },
     },
   );
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 2_000 });
