@@ -20,6 +20,11 @@ export const unauthorized = (text: string): BrokerError => new BrokerError('amqp
 export const entityNotFound = (address: string): BrokerError =>
   new BrokerError('amqp:not-found', `The messaging entity '${address}' could not be found.`);
 
+export const notAllowed = (text: string): BrokerError => new BrokerError('amqp:not-allowed', text);
+
+export const entityDisabled = (address: string): BrokerError =>
+  new BrokerError('com.microsoft:entity-disabled', `The messaging entity '${address}' is disabled for this.`);
+
 export const lockLost = (): BrokerError =>
   new BrokerError(
     'com.microsoft:message-lock-lost',

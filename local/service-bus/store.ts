@@ -126,4 +126,9 @@ const schema = [
   CREATE TABLE session(
     queue INTEGER NOT NULL, id TEXT NOT NULL, state BLOB NOT NULL, updated_at INTEGER NOT NULL,
     PRIMARY KEY(queue, id)) WITHOUT ROWID;`,
+  `
+  ALTER TABLE queue ADD COLUMN kind TEXT NOT NULL DEFAULT 'queue';
+  CREATE TABLE rule(
+    queue INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, description BLOB NOT NULL,
+    PRIMARY KEY(queue, name)) WITHOUT ROWID;`,
 ];

@@ -1,17 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  BrokerError,
-  entityNotFound,
-  invalidArgument,
-  notImplemented,
-  unauthorized,
-} from '../brokerError.ts';
+import { BrokerError, invalidArgument, notImplemented, unauthorized } from '../brokerError.ts';
 import type { Namespace } from '../engine/namespace.ts';
 import { type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
 import { type Gatekeeper, tokenType } from '../tokens/gatekeeper.ts';
-import { describeQueue, readQueueDescription } from './queueDescription.ts';
+import { type Answer, performEntityRequest } from './entityRequests.ts';
 import { element } from './xml.ts';
 
 const faultsPath = '_local/faults';
@@ -22,16 +16,11 @@ const statusOf: Readonly<Record<string, number>> = {
   'amqp:not-found': 404,
   'com.microsoft:entity-already-exists': 409,
   'com.microsoft:argument-error': 400,
+  'amqp:not-allowed': 400,
   'amqp:not-implemented': 501,
   'amqp:resource-limit-exceeded': 403,
   'com.microsoft:server-busy': 503,
 };
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly type?: string;
-}
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -42,7 +31,7 @@ export interface AdministrationContext {
   readonly faults: Faults;
 }
 
-/** The administration protocol over HTTPS: one queue at a time. */
+/** The administration protocol over HTTPS. */
 export function createAdministration(context: AdministrationContext): HandleRequest {
   return async (request, response) => {
     const send = ({ status, body, type = 'application/atom+xml;type=entry;charset=utf-8' }: Answer) => {
@@ -73,30 +62,13 @@ async function perform(request: IncomingMessage, context: AdministrationContext)
   const fault = faults.meet('administer', path);
   refuseIfAsked(fault);
   if (fault?.do === 'delay') await delay(fault.delayMs);
-  if (path === '' || path.startsWith('$') || /\/(subscriptions|rules)(\/|$)/i.test(path)) {
-    throw notImplemented(`The request ${request.method} /${path}`);
-  }
-  const queue = namespace.find(path);
-  switch (request.method) {
-    case 'GET':
-      if (!queue || queue.isDeadLetter) throw entityNotFound(path);
-      return { status: 200, body: describeQueue(host, queue) };
-    case 'DELETE':
-      namespace.remove(path);
-      return { status: 200, body: '' };
-    case 'PUT': {
-      const body = await readBody(request);
-      if (request.headers['if-match'] === '*') {
-        const current = namespace.find(path);
-        if (!current) throw entityNotFound(path);
-        const updated = namespace.update(path, readQueueDescription(body, current.settings));
-        return { status: 200, body: describeQueue(host, updated) };
-      }
-      return { status: 201, body: describeQueue(host, namespace.create(path, readQueueDescription(body))) };
-    }
-    default:
-      throw notImplemented(`The method ${request.method}`);
-  }
+  return performEntityRequest(namespace, {
+    method: request.method ?? 'GET',
+    url,
+    path,
+    isUpdate: request.headers['if-match'] === '*',
+    body: request.method === 'PUT' ? await readBody(request) : '',
+  });
 }
 
 /** Switches what shall go wrong; for tests, and part of no real namespace. */

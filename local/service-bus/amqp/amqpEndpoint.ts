@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { describeError, entityNotFound, notImplemented, unauthorized } from '../brokerError.ts';
+import { describeError, entityNotFound, notAllowed, unauthorized } from '../brokerError.ts';
 import type { Deadlines } from '../engine/deadlines.ts';
 import type { Namespace } from '../engine/namespace.ts';
 import { type Faults, refuseIfAsked } from '../faults.ts';
@@ -42,7 +42,6 @@ const connectionOptions = {
 /** Above the message limit, so that a message a little too large is refused by itself and not with its connection. */
 const maxTransferSize = maxMessageSize + 1_048_576;
 const managementSuffix = '/$management';
-const topicPath = /\/subscriptions\//;
 
 /** Speaks AMQP for one namespace on byte streams that are already secured and framed. */
 export class AmqpEndpoint {
@@ -149,6 +148,9 @@ export class AmqpEndpoint {
     const queue = this.#queue(path);
     if (queue.isDeadLetter)
       throw unauthorized(`Nobody can send to '${address}'; messages get there by rejection.`);
+    if (queue.identity.kind === 'subscription') {
+      throw notAllowed(`Nobody can send to the subscription '${address}'. Send to its topic.`);
+    }
     return new EntitySender(link, path, queue, { store, faults });
   }
 
@@ -161,7 +163,9 @@ export class AmqpEndpoint {
     }
     client.require(path, ['Listen']);
     this.#meetFault(link, path);
-    return attachReceiver(link, path, this.#queue(path), this.#context);
+    const queue = this.#queue(path);
+    queue.checkReceivable();
+    return attachReceiver(link, path, queue, this.#context);
   }
 
   #meetFault(link: SenderLink | ReceiverLink, path: string): void {
@@ -173,7 +177,6 @@ export class AmqpEndpoint {
   #queue(path: string) {
     const queue = this.#context.namespace.find(path);
     if (queue) return queue;
-    if (topicPath.test(path)) throw notImplemented(`The subscription '${path}'`);
     throw entityNotFound(path);
   }
 

@@ -9,6 +9,7 @@ import { EntityReceiver } from './entityReceiver.ts';
 import type { SenderContext } from './entitySender.ts';
 import { messageOperations, type RequestBody, settleOperation } from './messageOperations.ts';
 import { type Reply, reply } from './replies.ts';
+import { ruleOperations } from './ruleOperations.ts';
 import { type AmqpError, type DecodedMessage, type EventContext, type ReceiverLink } from './rhea.ts';
 
 /** Either right lets a client attach to `$management`; each operation then has its own demand. */
@@ -24,8 +25,12 @@ const statusOf: Readonly<Record<string, number>> = {
   'com.microsoft:server-busy': 503,
   'amqp:resource-limit-exceeded': 403,
   'amqp:not-allowed': 400,
+  'com.microsoft:entity-already-exists': 409,
+  'com.microsoft:entity-disabled': 400,
   'amqp:not-implemented': 501,
 };
+
+const operations = new Map(Object.entries({ ...messageOperations, ...ruleOperations }));
 
 /** `<queue>/$management`: requests about a queue's messages and locks. */
 export class ManagementLink implements InboundLink {
@@ -89,7 +94,7 @@ export class ManagementLink implements InboundLink {
 
   #perform(request: DecodedMessage): Reply {
     const name = operationOf(request);
-    const operation = Object.hasOwn(messageOperations, name) ? messageOperations[name] : undefined;
+    const operation = operations.get(name);
     if (!operation) throw notImplemented(`The operation '${name}'`);
     this.#client.require(this.path, [operation.right]);
     const queue = this.#findQueue();

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { type Typed, types } from '../amqp/rhea.ts';
 import { BrokerError } from '../brokerError.ts';
+import {
+  type FilteredMessage,
+  type PropertyChanges,
+  type SystemProperty,
+  systemProperties,
+} from '../filters/message.ts';
 
 /** Fields of the AMQP header that travel with a message; `ttl` in ms. */
 export interface Header {
@@ -114,15 +120,57 @@ export function withApplicationProperties(bare: Buffer, changes: Readonly<Record
   return ownCopy([sections.propertiesBytes, writer.toBuffer(), sections.rest]);
 }
 
+/** What filters can see of a message. */
+export function filteredMessage(bare: Buffer): FilteredMessage {
+  const { properties, applicationProperties } = split(bare);
+  const system = new Map<SystemProperty, unknown>();
+  for (const [index, name] of systemProperties.entries()) {
+    const value = types.unwrap(properties[index]);
+    if (value !== undefined && value !== null) system.set(name, value);
+  }
+  const application = new Map<string, unknown>();
+  for (let index = 0; index + 1 < applicationProperties.length; index += 2) {
+    application.set(
+      String(applicationProperties[index]?.value),
+      types.unwrap(applicationProperties[index + 1]),
+    );
+  }
+  return { system, application };
+}
+
+/** `bare` with what an action changes. */
+export function withChanges(bare: Buffer, changes: PropertyChanges): Buffer {
+  const sections = split(bare);
+  // rhea decodes every empty list into one shared array, so a copy is changed.
+  const properties = systemProperties.map((name, index) => {
+    if (!changes.system.has(name)) return sections.properties[index] ?? types.Null();
+    const value = changes.system.get(name);
+    return value === undefined ? types.Null() : types.wrap_string(String(value));
+  });
+  let application = sections.applicationProperties;
+  for (const [name, value] of changes.application) {
+    const key = types.wrap_string(name);
+    application =
+      value === undefined ? withoutEntry(application, key) : withEntry(application, key, types.wrap(value));
+  }
+  const writer = new types.Writer();
+  writer.write(described(section.properties, types.List32(properties)));
+  writer.write(described(section.applicationProperties, types.Map32(application)));
+  return ownCopy([writer.toBuffer(), sections.rest]);
+}
+
 /** A copy of a map's keys and values with one entry set. */
 export function withEntry(entries: readonly Typed[], key: Typed, value: Typed): Typed[] {
-  const changed: Typed[] = [];
+  return [...withoutEntry(entries, key), key, value];
+}
+
+function withoutEntry(entries: readonly Typed[], key: Typed): Typed[] {
+  const kept: Typed[] = [];
   for (let index = 0; index + 1 < entries.length; index += 2) {
     const entryKey = entries[index] as Typed;
-    if (entryKey.value !== key.value) changed.push(entryKey, entries[index + 1] as Typed);
+    if (entryKey.value !== key.value) kept.push(entryKey, entries[index + 1] as Typed);
   }
-  changed.push(key, value);
-  return changed;
+  return kept;
 }
 
 export function entryOf(entries: readonly Typed[], key: string): unknown {

@@ -13,6 +13,8 @@ export interface QueueMessage {
   readonly sequence: number;
   /** Its number where it was sent first, if that was elsewhere: a topic, or a queue that forwarded it. */
   readonly firstSequence?: number;
+  /** How often it has been forwarded; forgotten at a restart. */
+  readonly hops?: number;
   state: MessageState;
   readonly enqueuedAt: number;
   /** Infinity when it never expires. */

@@ -1,16 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { type Typed, types } from '../amqp/rhea.ts';
-import { BrokerError, entityNotFound, invalidArgument, lockLost, messageNotFound } from '../brokerError.ts';
+import {
+  BrokerError,
+  entityDisabled,
+  entityNotFound,
+  invalidArgument,
+  lockLost,
+  messageNotFound,
+  notAllowed,
+} from '../brokerError.ts';
 import {
   encodeMessage,
   entryOf,
+  filteredMessage,
   type ParsedMessage,
   parseMessage,
   withApplicationProperties,
+  withChanges,
   withEntry,
 } from '../codec/message.ts';
+import { EvaluationError } from '../filters/evaluate.ts';
+import type { FilteredMessage } from '../filters/message.ts';
 import type { Store } from '../store.ts';
-import type { Deadlines } from './deadlines.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
 import type { DispatchedQueue, Dispatcher } from './dispatcher.ts';
 import { Duplicates } from './duplicates.ts';
 import {
@@ -21,19 +33,26 @@ import {
   type QueueMessage,
   type Session,
 } from './model.ts';
+import { PassingDispatcher } from './passingDispatcher.ts';
 import { PlainDispatcher } from './plainDispatcher.ts';
 import type { ReadyList } from './readyList.ts';
+import { Rules } from './rules.ts';
 import { SessionDispatcher } from './sessionDispatcher.ts';
 import type { QueueSettings } from './settings.ts';
 
 export interface QueueContext {
   readonly store: Store;
   readonly deadlines: Deadlines;
+  /** Where messages are forwarded to. */
+  readonly find: (address: string) => Queue | undefined;
 }
+
+export type EntityKind = 'queue' | 'topic' | 'subscription';
 
 export interface QueueIdentity {
   /** Row id, never reused. */
   readonly id: number;
+  readonly kind: EntityKind;
   /** As the creator spelled it. */
   readonly path: string;
   readonly createdAt: number;
@@ -59,13 +78,15 @@ export interface QueueCounts {
   readonly bytes: number;
 }
 
-/** How messages are taken in when something is made to go wrong. */
-export interface FaultyEnqueueing {
-  /** Keeps them from receivers for so long; later ones overtake them. A restart ends it. */
+/** How messages are taken in otherwise than from a sender. */
+export interface Enqueueing {
+  readonly firstSequence?: number;
+  readonly hops?: number;
+  /** A fault: keeps them from receivers for so long; later ones overtake them. A restart ends it. */
   readonly hideForMs?: number;
-  /** Ends the hiding as soon as the next message is there. */
+  /** A fault: ends the hiding as soon as the next message is there. */
   readonly untilNext?: boolean;
-  /** Duplicate detection looks away. */
+  /** A fault: duplicate detection looks away. */
   readonly evenIfRepeated?: boolean;
 }
 
@@ -83,9 +104,13 @@ export interface MessageRow {
 }
 
 const reservedBlock = 10_000;
+const longestForwarding = 4;
 const largestUint = 0xffff_ffff;
 
-/** A queue or, with `isDeadLetter`, the dead-letter queue of one. */
+/**
+ * A queue, a subscription, or with `isDeadLetter` the dead-letter queue of one; and a topic, which is a queue that passes
+ * everything on to its subscriptions.
+ */
 export class Queue implements DispatchedQueue {
   readonly identity: QueueIdentity;
   readonly isDeadLetter: boolean;
@@ -95,11 +120,18 @@ export class Queue implements DispatchedQueue {
   /** Present when the queue requires sessions. */
   readonly sessions: SessionDispatcher | undefined;
   readonly duplicates: Duplicates;
+  /** A topic's subscriptions by their names in lower case. */
+  readonly subscriptions = new Map<string, Queue>();
+  /** Present in a subscription. */
+  readonly rules: Rules | undefined;
   accessedAt = Date.now();
+  /** Deletes the entity when it has been idle for long; its namespace's business. */
+  idleness: Deadline | undefined;
   #settings: QueueSettings;
   readonly #store: Store;
   readonly #deadlines: Deadlines;
-  readonly #dispatcher: Dispatcher;
+  readonly #find: QueueContext['find'];
+  #dispatcher: Dispatcher;
   readonly #messages = new Map<number, QueueMessage>();
   readonly #locked = new Map<string, QueueMessage>();
   readonly #awaitingNext = new Set<() => void>();
@@ -118,15 +150,23 @@ export class Queue implements DispatchedQueue {
     this.isDeadLetter = isDeadLetter;
     this.#store = context.store;
     this.#deadlines = context.deadlines;
+    this.#find = context.find;
     this.#settings = settings;
     this.#nextSequence = nextSequence;
     this.#reservedTo = nextSequence;
     this.duplicates = new Duplicates(identity.id, this.#store, this.#deadlines);
     if (settings.requiresSession && !isDeadLetter) {
       this.sessions = new SessionDispatcher(this, this.#deadlines);
-      this.#dispatcher = this.sessions;
-    } else this.#dispatcher = new PlainDispatcher(this);
-    if (!isDeadLetter) this.deadLetter = new Queue(context, identity, settings, 1, true);
+    }
+    this.#dispatcher = this.#chooseDispatcher();
+    if (identity.kind === 'topic' || isDeadLetter) return;
+    this.deadLetter = new Queue(context, identity, settings, 1, true);
+    if (identity.kind === 'subscription') this.rules = new Rules(identity.id, identity.path, this.#store);
+  }
+
+  /** Path of the entity that gets what would be handed to receivers. */
+  get forwardsTo(): string | undefined {
+    return this.isDeadLetter ? this.#settings.forwardDeadLetteredTo : this.#settings.forwardTo;
   }
 
   get address(): string {
@@ -138,8 +178,10 @@ export class Queue implements DispatchedQueue {
   }
 
   set settings(settings: QueueSettings) {
+    const before = this.forwardsTo;
     this.#settings = settings;
     if (this.deadLetter) this.deadLetter.settings = settings;
+    if (before !== this.forwardsTo) this.#redirect();
   }
 
   get lockDurationMs(): number {
@@ -151,23 +193,110 @@ export class Queue implements DispatchedQueue {
    * caller acknowledges through `Store.afterCommit`, too.
    * @returns their sequence numbers. A repeated message is given one without being stored.
    */
-  enqueue(messages: readonly ParsedMessage[], faulty: FaultyEnqueueing = {}): number[] {
+  enqueue(messages: readonly ParsedMessage[], how: Enqueueing = {}): number[] {
     if (this.#removed) throw entityNotFound(this.address);
+    if (this.#settings.status === 'Disabled' || this.#settings.status === 'SendDisabled') {
+      throw entityDisabled(this.address);
+    }
     for (const message of messages) this.#check(message);
     this.accessedAt = Date.now();
     return messages.map((message) => {
       const { requiresDuplicateDetection, duplicateWindowMs } = this.#settings;
       const isRepeated =
         requiresDuplicateDetection && this.duplicates.isRepeated(message.messageId, duplicateWindowMs);
-      const stored = this.#newMessage(message);
-      if (isRepeated && !faulty.evenIfRepeated) return stored.sequence;
+      const stored = this.#newMessage(message, how);
+      if (isRepeated && !how.evenIfRepeated) return stored.sequence;
       this.#insert(stored);
-      this.#store.afterCommit(() => this.#show(stored, faulty));
+      this.#store.afterCommit(() => this.#show(stored, how));
       return stored.sequence;
     });
   }
 
-  #show(message: QueueMessage, { hideForMs, untilNext }: FaultyEnqueueing): void {
+  /** Throws BrokerError when nobody may receive here. */
+  checkReceivable(): void {
+    if (this.identity.kind === 'topic') {
+      throw notAllowed(
+        `Nobody can receive from the topic '${this.address}'. Receive from a subscription of it.`,
+      );
+    }
+    if (this.forwardsTo !== undefined) {
+      throw notAllowed(
+        `Cannot create a message receiver on an entity with auto-forwarding enabled: '${this.address}'.`,
+      );
+    }
+    const { status } = this.#settings;
+    if (status === 'Disabled' || status === 'ReceiveDisabled') throw entityDisabled(this.address);
+  }
+
+  #chooseDispatcher(): Dispatcher {
+    if (this.identity.kind === 'topic')
+      return new PassingDispatcher(this, (message) => this.#publish(message));
+    if (this.forwardsTo !== undefined)
+      return new PassingDispatcher(this, (message) => this.#forward(message));
+    return this.sessions ?? new PlainDispatcher(this);
+  }
+
+  /** Forwarding began or ended: the messages that wait go where they now belong. */
+  #redirect(): void {
+    this.#endAttached(notAllowed(`The forwarding of '${this.address}' was changed. Attach again.`));
+    this.#dispatcher = this.#chooseDispatcher();
+    for (const message of [...this.#inOrder()]) {
+      if (!message.lock && message.state === messageState.active) this.#dispatcher.add(message);
+    }
+  }
+
+  #publish(message: QueueMessage): void {
+    const parsed = reparsed(message);
+    const filtered = filteredMessage(message.bare);
+    for (const subscription of this.subscriptions.values()) {
+      subscription.#takeFromTopic(parsed, filtered, message.firstSequence ?? message.sequence);
+    }
+    this.#remove(message);
+  }
+
+  #takeFromTopic(message: ParsedMessage, filtered: FilteredMessage, firstSequence: number): void {
+    try {
+      for (const changes of this.rules?.copiesOf(filtered) ?? []) {
+        const bare = changes ? withChanges(message.bare, changes) : message.bare;
+        const sessionId = changes?.system.get('SessionId') ?? message.sessionId;
+        this.enqueue(
+          [{ ...message, bare, ...(sessionId === undefined ? {} : { sessionId: String(sessionId) }) }],
+          {
+            firstSequence,
+          },
+        );
+      }
+    } catch (error) {
+      const isFilterError = error instanceof EvaluationError;
+      if (!isFilterError && !(error instanceof BrokerError)) throw error;
+      if (isFilterError && !this.#settings.deadLetteringOnFilterErrors) return;
+      const reason = isFilterError ? 'FilterEvaluationException' : error.condition;
+      this.#moveToDeadLetter(this.#newMessage(message, { firstSequence }), reason, error.message);
+    }
+  }
+
+  #forward(message: QueueMessage): void {
+    const hops = (message.hops ?? 0) + 1;
+    const path = this.forwardsTo ?? '';
+    try {
+      const target = this.#find(path);
+      if (!target) throw entityNotFound(path);
+      if (hops > longestForwarding) {
+        throw new BrokerError(
+          'MaxTransferHopCountExceeded',
+          `A message is forwarded at most ${longestForwarding} times.`,
+        );
+      }
+      target.enqueue([reparsed(message)], { firstSequence: message.firstSequence ?? message.sequence, hops });
+      this.#remove(message);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      // What a dead-letter queue cannot forward stays in it.
+      if (this.deadLetter) this.#moveToDeadLetter(message, error.condition, error.message);
+    }
+  }
+
+  #show(message: QueueMessage, { hideForMs, untilNext }: Enqueueing): void {
     if (hideForMs === undefined) {
       this.#add(message);
       for (const showHidden of [...this.#awaitingNext]) showHidden();
@@ -329,11 +458,15 @@ export class Queue implements DispatchedQueue {
   /** Forgets everything in memory and ends what is attached; the rows are the caller's business. */
   discard(): void {
     this.#removed = true;
+    this.idleness?.cancel();
     this.duplicates.stop();
     for (const message of [...this.#messages.values()]) this.#forget(message);
-    const reason = entityNotFound(this.address);
-    for (const listener of [...this.removalListeners]) listener(reason);
+    this.#endAttached(entityNotFound(this.address));
     this.deadLetter?.discard();
+  }
+
+  #endAttached(reason: BrokerError): void {
+    for (const listener of [...this.removalListeners]) listener(reason);
   }
 
   takeReady(list: ReadyList): QueueMessage | undefined {
@@ -384,12 +517,14 @@ export class Queue implements DispatchedQueue {
     }
   }
 
-  #newMessage(parsed: ParsedMessage): QueueMessage {
+  #newMessage(parsed: ParsedMessage, { firstSequence, hops }: Enqueueing): QueueMessage {
     const enqueuedAt = Date.now();
     const ttl = shorter(parsed.ttl, this.#settings.defaultTtlMs ?? undefined);
     const isScheduled = dueAt(parsed.annotations) > enqueuedAt;
     return {
       sequence: this.#takeSequence(),
+      ...(firstSequence === undefined ? {} : { firstSequence }),
+      ...(hops === undefined ? {} : { hops }),
       state: isScheduled ? messageState.scheduled : messageState.active,
       enqueuedAt,
       // The life of a scheduled message begins when it is due.
@@ -578,6 +713,10 @@ export class Queue implements DispatchedQueue {
     return encodeMessage(message.header, message.deliveryCount, annotations, message.bare);
   }
 }
+
+/** The message as if it came from a sender. */
+const reparsed = ({ header, annotations, bare }: QueueMessage): ParsedMessage =>
+  parseMessage(encodeMessage(header, 0, annotations, bare));
 
 /** When a message is scheduled for, in ms since 1970; 0 when it is not. */
 function dueAt(annotations: readonly Typed[]): number {

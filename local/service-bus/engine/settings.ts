@@ -1,7 +1,11 @@
 import { invalidArgument } from '../brokerError.ts';
 import { type DeclaredQueue, isRight, type Right, type SharedAccessRule } from '../config.ts';
 
-/** Settings of a queue; durations in ms, null = for ever. */
+/** What an entity lets through. */
+export const entityStatuses = ['Active', 'Disabled', 'SendDisabled', 'ReceiveDisabled'] as const;
+export type EntityStatus = (typeof entityStatuses)[number];
+
+/** Settings of a queue, topic or subscription; durations in ms, null = for ever. */
 export interface QueueSettings {
   readonly lockDurationMs: number;
   readonly maxDeliveryCount: number;
@@ -12,6 +16,13 @@ export interface QueueSettings {
   readonly deadLetteringOnExpiration: boolean;
   /** Kept and given back, not enforced. */
   readonly maxSizeInMegabytes: number;
+  readonly status: EntityStatus;
+  readonly autoDeleteOnIdleMs: number | null;
+  /** Path of the entity that gets all messages, or all dead-lettered ones, instead of receivers. */
+  readonly forwardTo?: string;
+  readonly forwardDeadLetteredTo?: string;
+  /** Of a subscription: messages on which a rule fails go to its dead-letter queue. */
+  readonly deadLetteringOnFilterErrors: boolean;
   readonly userMetadata?: string;
   readonly rules: readonly SharedAccessRule[];
 }
@@ -25,12 +36,16 @@ export const defaultSettings: QueueSettings = {
   duplicateWindowMs: 600_000,
   deadLetteringOnExpiration: false,
   maxSizeInMegabytes: 1024,
+  status: 'Active',
+  autoDeleteOnIdleMs: null,
+  deadLetteringOnFilterErrors: true,
   rules: [],
 };
 
 const longestLockMs = 300_000;
 const longestDuplicateWindowMs = 7 * 86_400_000;
 const maxRules = 12;
+const shortestIdleMs = 300_000;
 
 /** The service's own limits. Throws BrokerError. */
 export function checkSettings(settings: QueueSettings): void {
@@ -45,6 +60,12 @@ export function checkSettings(settings: QueueSettings): void {
   }
   if (!(settings.duplicateWindowMs > 0 && settings.duplicateWindowMs <= longestDuplicateWindowMs)) {
     throw invalidArgument('DuplicateDetectionHistoryTimeWindow must be more than zero and at most 7 days.');
+  }
+  if (settings.autoDeleteOnIdleMs !== null && settings.autoDeleteOnIdleMs < shortestIdleMs) {
+    throw invalidArgument('AutoDeleteOnIdle must be at least 5 minutes.');
+  }
+  if (settings.requiresSession && settings.forwardTo !== undefined) {
+    throw invalidArgument('An entity that requires sessions cannot forward its messages (ForwardTo).');
   }
   if (settings.rules.length > maxRules) {
     throw invalidArgument(`An entity can have at most ${maxRules} authorization rules.`);

@@ -133,19 +133,96 @@ describe('administration', () => {
   });
 
   it.each([
-    ['forwarding', { forwardTo: 'other' }],
     ['partitions', { enablePartitioning: true }],
-    ['deletion on idle', { autoDeleteOnIdle: 'PT10M' }],
+    ['larger messages', { maxMessageSizeInKilobytes: 2048 }],
   ])('refuses %s, which it does not imitate', async (_, options) => {
     await expect(broker.admin().createQueue('never', options)).rejects.toMatchObject({ statusCode: 501 });
   });
 
-  it('refuses topics, lists and namespace information', async () => {
+  it('creates, updates and deletes topics and subscriptions', async () => {
     const admin = broker.admin();
-    await expect(admin.createTopic('topic')).rejects.toThrow(/topic.*not imitated/i);
-    await expect(admin.listQueues().next()).rejects.toMatchObject({ statusCode: 501 });
-    await expect(admin.getNamespaceProperties()).rejects.toMatchObject({ statusCode: 501 });
-    await expect(admin.createSubscription('topic', 'one')).rejects.toMatchObject({ statusCode: 501 });
+    const topic = await admin.createTopic('area/topic', {
+      defaultMessageTimeToLive: 'PT1H',
+      userMetadata: 'm',
+      autoDeleteOnIdle: 'PT10M',
+    });
+    expect(topic).toMatchObject({
+      name: 'area/topic',
+      defaultMessageTimeToLive: 'PT3600S',
+      status: 'Active',
+    });
+    expect(await admin.updateTopic({ ...topic, userMetadata: 'n' })).toMatchObject({ userMetadata: 'n' });
+    const wanted = { lockDuration: 'PT20S', maxDeliveryCount: 3, requiresSession: true };
+    const subscription = await admin.createSubscription('area/topic', 'Sub', wanted);
+    expect(subscription).toMatchObject({ ...wanted, topicName: 'area/topic', subscriptionName: 'Sub' });
+    await admin.updateSubscription({ ...subscription, maxDeliveryCount: 4 });
+    expect(await admin.getSubscription('area/topic', 'sub')).toMatchObject({ maxDeliveryCount: 4 });
+    await expect(admin.createSubscription('area/topic', 'SUB')).rejects.toMatchObject({ statusCode: 409 });
+    await expect(admin.createSubscription('missing', 'sub')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(admin.createQueue('area/topic/subscriptions/x')).rejects.toThrow();
+    expect(await admin.getSubscriptionRuntimeProperties('area/topic', 'sub')).toMatchObject({
+      totalMessageCount: 0,
+    });
+    await admin.deleteTopic('area/topic');
+    expect(await admin.subscriptionExists('area/topic', 'Sub')).toBe(false);
+    await admin.createTopic('area/topic');
+    await admin.deleteTopic('area/topic');
+  });
+
+  it('lists in pages, by name', async () => {
+    const admin = broker.admin();
+    for (const name of ['list-b', 'list-a', 'list-c']) {
+      await admin.createTopic(name);
+      await admin.createQueue(`q${name}`);
+    }
+    await admin.createSubscription('list-a', 'two');
+    await admin.createSubscription('list-a', 'one');
+    const pages: string[][] = [];
+    for await (const page of admin.listTopics().byPage({ maxPageSize: 2 })) {
+      pages.push(page.map(({ name }) => name));
+    }
+    expect(pages).toEqual([['list-a', 'list-b'], ['list-c']]);
+    const queues: string[] = [];
+    for await (const { name } of admin.listQueues()) queues.push(name);
+    expect(queues).toEqual(expect.arrayContaining(['qlist-a', 'qlist-b', 'qlist-c']));
+    expect(queues).not.toContain('list-a');
+    const runtime: unknown[] = [];
+    for await (const { name, totalMessageCount } of admin.listQueuesRuntimeProperties()) {
+      if (name.startsWith('qlist')) runtime.push([name, totalMessageCount]);
+    }
+    expect(runtime).toEqual([
+      ['qlist-a', 0],
+      ['qlist-b', 0],
+      ['qlist-c', 0],
+    ]);
+    const subscriptions: string[] = [];
+    for await (const { subscriptionName } of admin.listSubscriptions('list-a')) {
+      subscriptions.push(subscriptionName);
+    }
+    expect(subscriptions).toEqual(['one', 'two']);
+    await expect(admin.listSubscriptions('missing').next()).rejects.toMatchObject({ statusCode: 404 });
+  });
+
+  it('describes its namespace', async () => {
+    expect(await broker.admin().getNamespaceProperties()).toMatchObject({
+      name: 'main',
+      messagingSku: 'Standard',
+    });
+  });
+
+  it('disables an entity, one way or both', async () => {
+    const admin = broker.admin();
+    const queue = await broker.queue();
+    const entity = await admin.getQueue(queue);
+    await admin.updateQueue({ ...entity, status: 'SendDisabled' });
+    const sender = broker.client().createSender(queue);
+    await expect(sender.sendMessages({ body: 1 })).rejects.toMatchObject({ code: 'MessagingEntityDisabled' });
+    await admin.updateQueue({ ...entity, status: 'ReceiveDisabled' });
+    await sender.sendMessages({ body: 1 });
+    const receiver = broker.client().createReceiver(queue);
+    await expect(receiver.receiveMessages(1)).rejects.toMatchObject({ code: 'MessagingEntityDisabled' });
+    await admin.updateQueue({ ...entity, status: 'Active' });
+    expect((await receiveOne(broker.client().createReceiver(queue))).body).toBe(1);
   });
 
   it('answers requests without a token with 401 and a text', async () => {

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServiceBusClient } from '@azure/service-bus';
+import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startBroker } from '../broker.ts';
 import type { BrokerConfig } from '../config.ts';
@@ -250,5 +250,21 @@ describe('startBroker', () => {
       { body: 'deferred' },
     ]);
     expect(await (await after.acceptSession('sessions', 's')).getSessionState()).toEqual({ step: 1 });
+  });
+
+  it('keeps topics, subscriptions and rules when it is killed', async () => {
+    const { process: running, host } = await startChild();
+    const admin = new ServiceBusAdministrationClient(connectionString(host));
+    await admin.createTopic('t');
+    const filter = { sqlExpression: 'n > 1' };
+    await admin.createSubscription('t', 's', { forwardTo: 'q', defaultRuleOptions: { name: 'big', filter } });
+    await admin.createSubscription('t', 'all');
+    await kill(running);
+    const after = client((await startChild()).host);
+    const messages = [1, 2].map((n) => ({ body: n, applicationProperties: { n } }));
+    await after.createSender('t').sendMessages(messages);
+    expect((await receiveOne(after.createReceiver('q'))).body).toBe(2);
+    const all = await after.createReceiver('t', 'all').receiveMessages(2, { maxWaitTimeInMs: 2000 });
+    expect(all.map(({ body }) => body as number)).toEqual([1, 2]);
   });
 });

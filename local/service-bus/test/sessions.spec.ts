@@ -184,4 +184,24 @@ describe('a queue with sessions', () => {
     const everything = broker.client().createReceiver(queue);
     expect((await everything.peekMessages(5)).map(({ body }) => body as number)).toEqual([0, 1, 2]);
   });
+
+  it('lists sessions with messages or a state', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const client = broker.client();
+    await client.createSender(queue).sendMessages(['b', 'a'].map((sessionId) => ({ sessionId, body: 1 })));
+    const receiver = await client.acceptSession(queue, 'with state');
+    await receiver.setSessionState('x');
+    // The SDK has the operation, but no public way to it.
+    const { _connectionContext: internals } = client as unknown as {
+      _connectionContext: {
+        getManagementClient(path: string): {
+          listMessageSessions(skip: number, top: number): Promise<string[]>;
+        };
+      };
+    };
+    const management = internals.getManagementClient(queue);
+    expect(await management.listMessageSessions(0, 2)).toEqual(['a', 'b']);
+    expect(await management.listMessageSessions(2, 2)).toEqual(['with state']);
+    expect(await management.listMessageSessions(3, 2)).toEqual([]);
+  });
 });
