@@ -27,7 +27,11 @@ export function openAccount(dataDir: string, partitions: number, synchronous: Sy
   const items = openItems(database);
   const timer = setInterval(() => {
     queue
-      .run(() => items.removeExpired())
+      .run(() => {
+        for (const container of catalogue.containers()) {
+          items.removeExpired(container, () => queue.nextLsn(container));
+        }
+      })
       .catch((error: unknown) => {
         process.stderr.write(`cosmos: removing expired items failed: ${String(error)}\n`);
       });

@@ -60,19 +60,23 @@ function encode(value: unknown): Buffer {
 const known = new Map<string, string>();
 const maxKnown = 50_000;
 
+function hashComponent(value: unknown): string {
+  const [h1, h2] = murmur128(encode(value));
+  const hash = Buffer.alloc(16);
+  hash.writeBigUInt64BE(h2 & 0x3fffffffffffffffn, 0);
+  hash.writeBigUInt64BE(h1, 8);
+  return hash.toString('hex').toUpperCase();
+}
+
 /**
- * The place of a logical partition on the ring of physical ones: 32 hexadecimal digits, always below "40".
+ * The place of a logical partition on the ring of physical ones: 32 hexadecimal digits for each component of
+ * the key, always below "40".
  * `partitionKey` is the JSON array of the request header. The SDK computes the same value itself, so every bit counts.
  */
 export function effectivePartitionKey(partitionKey: string): string {
   const cached = known.get(partitionKey);
   if (cached !== undefined) return cached;
-  const [value] = JSON.parse(partitionKey) as unknown[];
-  const [h1, h2] = murmur128(encode(value));
-  const hash = Buffer.alloc(16);
-  hash.writeBigUInt64BE(h2 & 0x3fffffffffffffffn, 0);
-  hash.writeBigUInt64BE(h1, 8);
-  const result = hash.toString('hex').toUpperCase();
+  const result = (JSON.parse(partitionKey) as unknown[]).map(hashComponent).join('');
   if (known.size >= maxKnown) known.clear();
   known.set(partitionKey, result);
   return result;

@@ -4,6 +4,8 @@ export class CosmosError extends Error {
   readonly code: string;
   readonly substatus: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** Properties of the body beside code and message. */
+  readonly details: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
@@ -11,6 +13,7 @@ export class CosmosError extends Error {
     message: string,
     substatus?: number,
     headers: Readonly<Record<string, string>> = {},
+    details: Readonly<Record<string, string>> = {},
   ) {
     super(message);
     this.name = 'CosmosError';
@@ -18,6 +21,7 @@ export class CosmosError extends Error {
     this.code = code;
     this.substatus = substatus;
     this.headers = headers;
+    this.details = details;
   }
 }
 

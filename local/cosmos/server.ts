@@ -135,7 +135,7 @@ function refusal(error: unknown): Answer {
     return {
       status: error.status,
       charge: refusalCharge,
-      body: JSON.stringify({ code: error.code, message: error.message }),
+      body: JSON.stringify({ code: error.code, message: error.message, ...error.details }),
       headers: {
         ...error.headers,
         ...(error.substatus === undefined ? {} : { 'x-ms-substatus': String(error.substatus) }),

@@ -38,9 +38,11 @@ function decodeAuthorization(value: string | undefined): string {
 
 function checkSignature(request: CosmosRequest, masterKey: Buffer, signature: string): void {
   const { segments, method } = request;
-  const isFeed = segments.length % 2 === 1;
-  const type = (isFeed ? segments.at(-1) : segments.at(-2)) ?? '';
-  const link = (isFeed ? segments.slice(0, -1) : segments).join('/');
+  // An operation on a container is signed as one of the container.
+  const resource = segments[4] === 'operations' ? segments.slice(0, 4) : segments;
+  const isFeed = resource.length % 2 === 1;
+  const type = (isFeed ? resource.at(-1) : resource.at(-2)) ?? '';
+  const link = (isFeed ? resource.slice(0, -1) : resource).join('/');
   const date = (header(request, 'x-ms-date') ?? '').toLowerCase();
   const expected = createHmac('sha256', masterKey)
     .update(`${method.toLowerCase()}\n${type}\n${link}\n${date}\n\n`)

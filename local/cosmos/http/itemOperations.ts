@@ -1,18 +1,17 @@
 import type { Account } from '../account.ts';
-import { effectivePartitionKey } from '../effectivePartitionKey.ts';
-import { badRequest, notFound, notImitated, tooLarge } from '../errors.ts';
-import { parsePartitionKeyHeader } from '../partitionKey.ts';
-import { partitionHolding } from '../physicalPartitions.ts';
+import { notFound, notImitated, tooLarge } from '../errors.ts';
 import { changeFeedCharge, metadataCharge, queryCharge, readCharge, writeCharge } from '../requestCharge.ts';
 import { runBatch } from '../store/batch.ts';
+import { runBulk } from '../store/bulk.ts';
 import type { Container } from '../store/catalogue.ts';
 import { readChangeFeed, readFeedStart } from '../store/changeFeed.ts';
 import { maxItemSize } from '../store/itemRules.ts';
-import type { Conditions, StoredItem, WriteResult } from '../store/items.ts';
-import { readQueryRequest, runQuery } from '../store/query.ts';
+import type { Conditions, Target, WriteResult } from '../store/items.ts';
+import type { StoredItem } from '../store/itemTable.ts';
+import { readPatch } from '../store/patch.ts';
+import { runQuery } from '../store/query.ts';
 import { planQuery } from '../store/queryPlan.ts';
-import { rangeScope, type Scope } from '../store/scope.ts';
-import { defaultConsistency, isStrongerThanAccount } from './account.ts';
+import { type QueryRequest, readQueryRequest } from '../store/queryRequest.ts';
 import {
   type Answer,
   type CosmosRequest,
@@ -22,10 +21,9 @@ import {
   jsonBody,
   objectBody,
 } from './exchange.ts';
+import { feedScope, isStrongRead, pageSize, plannedRange, requiredKey, scopeOf } from './itemRequest.ts';
 import type { Operation } from './operations.ts';
-
-const defaultPageSize = 100;
-const maxPageSize = 1000;
+import { seenLsns, sessionHeaders } from './sessionTokens.ts';
 
 /** Answers what goes to the items of one container. */
 export async function answerItemOperation(
@@ -49,38 +47,39 @@ async function answerInContainer(
     ifMatch: header(request, 'if-match'),
     ifNoneMatch: header(request, 'if-none-match'),
   };
+  const write = <Result>(work: (target: Target) => Result): Promise<Result> => {
+    const pk = requiredKey(container, request);
+    return queue.run(() => work({ container, lsn: queue.nextLsn(container), pk }));
+  };
   switch (kind) {
     case 'createItem': {
-      const pk = requiredKey(request);
       const document = objectBody(request);
-      const result = await queue.run(() =>
-        items.create(container, queue.nextLsn(container), pk, document, when),
-      );
-      return writeAnswer(request, 'create', result);
+      return writeAnswer(request, 'create', await write((target) => items.create(target, document, when)));
     }
     case 'upsertItem': {
-      const pk = requiredKey(request);
       const document = objectBody(request);
-      const result = await queue.run(() =>
-        items.upsert(container, queue.nextLsn(container), pk, document, when),
-      );
+      const result = await write((target) => items.upsert(target, document, when));
       return writeAnswer(request, result.status === 200 ? 'replace' : 'create', result);
     }
     case 'replaceItem': {
-      const pk = requiredKey(request);
       const document = objectBody(request);
-      const result = await queue.run(() =>
-        items.replace(container, queue.nextLsn(container), pk, item, document, when),
-      );
+      const result = await write((target) => items.replace(target, item, document, when));
       return writeAnswer(request, 'replace', result);
     }
-    case 'deleteItem': {
-      const pk = requiredKey(request);
-      return writeAnswer(request, 'delete', await queue.run(() => items.delete(container, pk, item, when)));
+    case 'patchItem': {
+      const patch = readPatch(jsonBody(request));
+      const result = await write((target) => items.patch(target, item, patch, when));
+      return writeAnswer(request, 'replace', result);
+    }
+    case 'deleteItem':
+      return writeAnswer(request, 'delete', await write((target) => items.delete(target, item, when)));
+    case 'deletePartition': {
+      const count = await write((target) => items.deleteAll(target));
+      return { status: 200, charge: writeCharge('delete', 0) * Math.max(1, count) };
     }
     case 'readItem': {
       const strong = isStrongRead(request);
-      const stored = items.find(container, requiredKey(request), item);
+      const stored = items.find(container, requiredKey(container, request), item);
       if (stored === undefined) throw notFound();
       const found = strong ? stored : asReplicaSees(account, container.id, request, stored);
       if (found === undefined) throw notFound();
@@ -91,9 +90,12 @@ async function answerInContainer(
         : { status: 200, headers, charge, body: found.body };
     }
     case 'batch':
-      return answerBatch(account, container, request);
-    case 'queryPlan':
-      return jsonAnswer(200, planQuery(readQueryRequest(jsonBody(request))), metadataCharge);
+    case 'bulk':
+      return answerBatch(account, container, kind, request);
+    case 'queryPlan': {
+      const plan = planQuery(readQueryRequest(jsonBody(request)), plannedRange(container, request));
+      return jsonAnswer(200, plan, metadataCharge);
+    }
     case 'query':
       return answerQuery(account, container, request, readQueryRequest(jsonBody(request)));
     case 'listItems':
@@ -114,12 +116,8 @@ function asReplicaSees(
 ): { etag: string; body: string } | undefined {
   const previous = items.findPrevious(stored);
   if (previous === undefined) return stored;
-  const seen = [...(header(request, 'x-ms-session-token') ?? '').matchAll(/#(\d+)/g)].map(([, lsn]) =>
-    Number(lsn),
-  );
-  if (seen.some((lsn) => lsn >= previous.lsn) || !faults.meetStale({ kind: 'readItem', container }))
-    return stored;
-  return previous.before;
+  if (seenLsns(request).some((lsn) => lsn >= previous.lsn)) return stored;
+  return faults.meetStale({ kind: 'readItem', container }) ? previous.before : stored;
 }
 
 function wantsNoContent(request: CosmosRequest): boolean {
@@ -139,22 +137,29 @@ function writeAnswer(
   };
 }
 
-async function answerBatch(account: Account, container: Container, request: CosmosRequest): Promise<Answer> {
-  if (!isSet(request, 'x-ms-cosmos-batch-atomic')) {
-    throw notImitated('Bulk execution (use items.batch within one partition key)');
-  }
+async function answerBatch(
+  { queue, items }: Account,
+  container: Container,
+  kind: 'batch' | 'bulk',
+  request: CosmosRequest,
+): Promise<Answer> {
   if (Buffer.byteLength(request.body) > maxItemSize) {
     throw tooLarge('Request size is too large: a batch may have at most 2 MB.');
   }
-  const pk = requiredKey(request);
-  const { status, results, charge } = await runBatch(
-    account.queue,
-    account.items,
-    container,
-    pk,
-    jsonBody(request),
-    wantsNoContent(request),
-  );
+  const withoutContent = wantsNoContent(request);
+  const { status, results, charge } =
+    kind === 'batch'
+      ? await runBatch(
+          ...([queue, items, container, requiredKey(container, request)] as const),
+          jsonBody(request),
+          withoutContent,
+        )
+      : await runBulk(
+          ...([queue, items, container] as const),
+          header(request, 'x-ms-documentdb-partitionkeyrangeid'),
+          jsonBody(request),
+          { goesOn: isSet(request, 'x-ms-cosmos-batch-continue-on-error'), withoutContent },
+        );
   return { status, charge, body: `[${results.join(',')}]` };
 }
 
@@ -162,7 +167,7 @@ function answerQuery(
   account: Account,
   container: Container,
   request: CosmosRequest,
-  query: ReturnType<typeof readQueryRequest>,
+  query: QueryRequest,
 ): Answer {
   const strong = isStrongRead(request);
   const page = runQuery(
@@ -186,13 +191,9 @@ function answerQuery(
 }
 
 function answerChangeFeed(account: Account, container: Container, request: CosmosRequest): Answer {
-  const mode = header(request, 'a-im') ?? '';
-  if (mode.toLowerCase() !== 'incremental feed') throw notImitated(`The change feed mode '${mode}'`);
-  const scope = scopeOf(container, request);
-  if (scope.kind === 'all')
-    throw badRequest('A change feed is read per partition key or per partition key range.');
+  const { mode, scope } = feedScope(container, request);
   const start = readFeedStart(header(request, 'if-none-match'), header(request, 'if-modified-since'));
-  const page = readChangeFeed(account.database, container, scope, start, pageSize(request));
+  const page = readChangeFeed(account.database, container, mode, scope, start, pageSize(request));
   const headers = { etag: `"${page.lsn}"`, 'x-ms-item-count': String(page.documents.length) };
   const strong = isStrongRead(request);
   if (page.documents.length === 0) return { status: 304, headers, charge: changeFeedCharge(0, strong) };
@@ -202,59 +203,4 @@ function answerChangeFeed(account: Account, container: Container, request: Cosmo
 
 function feedBody(container: Container, documents: readonly string[]): string {
   return `{"_rid":"${container.rid}","Documents":[${documents.join(',')}],"_count":${documents.length}}`;
-}
-
-function requiredKey(request: CosmosRequest): string {
-  const given = header(request, 'x-ms-documentdb-partitionkey');
-  if (given === undefined) {
-    throw badRequest(
-      'The partition key header is missing: it has fewer components than the container defines.',
-      1001,
-    );
-  }
-  return parsePartitionKeyHeader(given);
-}
-
-function scopeOf(container: Container, request: CosmosRequest): Scope {
-  const key = header(request, 'x-ms-documentdb-partitionkey');
-  if (key !== undefined) return { kind: 'key', pk: parsePartitionKeyHeader(key) };
-  const range = header(request, 'x-ms-documentdb-partitionkeyrangeid');
-  if (range === undefined) return { kind: 'all' };
-  return rangeScope(container, range, header(request, 'x-ms-start-epk'), header(request, 'x-ms-end-epk'));
-}
-
-function pageSize(request: CosmosRequest): number {
-  const given = Number(header(request, 'x-ms-max-item-count') ?? defaultPageSize);
-  // -1 leaves the size to the server.
-  if (given === -1) return maxPageSize;
-  if (!Number.isInteger(given) || given < 1) throw badRequest('x-ms-max-item-count must be -1 or from 1.');
-  return Math.min(given, maxPageSize);
-}
-
-function isStrongRead(request: CosmosRequest): boolean {
-  const level = header(request, 'x-ms-consistency-level') ?? defaultConsistency;
-  if (isStrongerThanAccount(level)) {
-    throw badRequest(
-      `ConsistencyLevel ${level} specified in the request is invalid when the account is configured with ${defaultConsistency}.`,
-    );
-  }
-  return level === defaultConsistency;
-}
-
-/** One session token per physical partition that the request concerns. */
-function sessionHeaders(container: Container, request: CosmosRequest): Record<string, string> {
-  const key = header(request, 'x-ms-documentdb-partitionkey');
-  const range = header(request, 'x-ms-documentdb-partitionkeyrangeid')?.split(',').at(-1);
-  const ids =
-    key !== undefined
-      ? [partitionHolding(container.partitions, effectivePartitionKey(parsePartitionKeyHeader(key))).id]
-      : range !== undefined
-        ? [range]
-        : container.partitions.map((one) => one.id);
-  return {
-    'x-ms-session-token': ids.map((id) => `${id}:-1#${container.lsn}`).join(','),
-    lsn: String(container.lsn),
-    'x-ms-alt-content-path': container.path,
-    'x-ms-content-path': container.rid,
-  };
 }

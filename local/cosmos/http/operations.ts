@@ -21,8 +21,11 @@ export type OperationKind =
   | 'upsertItem'
   | 'readItem'
   | 'replaceItem'
+  | 'patchItem'
   | 'deleteItem'
+  | 'deletePartition'
   | 'batch'
+  | 'bulk'
   | 'query'
   | 'queryPlan'
   | 'listItems'
@@ -56,8 +59,11 @@ export const accessOf: Readonly<Record<OperationKind, Access>> = {
   upsertItem: 'write',
   readItem: 'read',
   replaceItem: 'write',
+  patchItem: 'write',
   deleteItem: 'write',
+  deletePartition: 'write',
   batch: 'write',
+  bulk: 'write',
   query: 'read',
   queryPlan: 'read',
   listItems: 'read',
@@ -91,6 +97,7 @@ const byRoute: Readonly<Partial<Record<string, OperationKind>>> = {
   'GET dbs/*/colls/*/pkranges': 'readPartitionKeyRanges',
   'GET dbs/*/colls/*/docs/*': 'readItem',
   'PUT dbs/*/colls/*/docs/*': 'replaceItem',
+  'PATCH dbs/*/colls/*/docs/*': 'patchItem',
   'DELETE dbs/*/colls/*/docs/*': 'deleteItem',
   'GET _local/counters': 'readCounters',
   'POST _local/counters/reset': 'resetCounters',
@@ -116,8 +123,9 @@ function kindOf(request: CosmosRequest, route: string): OperationKind {
   if (route === 'POST dbs/*/colls/*/docs') return kindOfPost(request);
   if (route === 'GET dbs/*/colls/*/docs')
     return header(request, 'a-im') === undefined ? 'listItems' : 'changeFeed';
-  if (route === 'PATCH dbs/*/colls/*/docs/*')
-    throw notImitated('Patching an item (read and replace it instead)');
+  if (route === 'POST dbs/*/colls/*/operations/*' && request.segments[5] === 'partitionkeydelete') {
+    return 'deletePartition';
+  }
   const kind = byRoute[route];
   if (kind === undefined) throw notImitated(`${request.method} /${request.segments.join('/')}`);
   return kind;
@@ -126,7 +134,9 @@ function kindOf(request: CosmosRequest, route: string): OperationKind {
 function kindOfPost(request: CosmosRequest): OperationKind {
   if (isSet(request, 'x-ms-cosmos-is-query-plan-request')) return 'queryPlan';
   if (isQuery(request)) return 'query';
-  if (isSet(request, 'x-ms-cosmos-is-batch-request')) return 'batch';
+  if (isSet(request, 'x-ms-cosmos-is-batch-request')) {
+    return isSet(request, 'x-ms-cosmos-batch-atomic') ? 'batch' : 'bulk';
+  }
   return isSet(request, 'x-ms-documentdb-is-upsert') ? 'upsertItem' : 'createItem';
 }
 

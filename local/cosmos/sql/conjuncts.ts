@@ -11,33 +11,36 @@ export interface Conjunct {
 
 const mirrored = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const;
 
-/** Finds what a WHERE demands of single properties, so that the store need not read every item. */
-export function findConjuncts(where: Expression | undefined, parameters: Parameters): Conjunct[] {
-  if (where === undefined) return [];
-  if (where.kind === 'and') {
-    return [...findConjuncts(where.left, parameters), ...findConjuncts(where.right, parameters)];
+/** Finds what a WHERE demands of single properties of the item, so that the store need not read every one. */
+export function findConjuncts(
+  where: Expression | undefined,
+  alias: string | undefined,
+  parameters: Parameters,
+): Conjunct[] {
+  if (where === undefined || alias === undefined) return [];
+  if (where.kind === 'junction' && where.operator === 'AND') {
+    return [where.left, where.right].flatMap((side) => findConjuncts(side, alias, parameters));
   }
+  const pathOf = (one: Expression | undefined) =>
+    one?.kind === 'property' && one.root === alias ? one.path : undefined;
+  const constantOf = (one: Expression | undefined): Json | undefined => {
+    if (one?.kind === 'literal') return one.value;
+    return one?.kind === 'parameter' ? parameterValue(one.name, parameters) : undefined;
+  };
+  const conjunct = (
+    property: Expression | undefined,
+    operator: Conjunct['operator'],
+    constant: Expression | undefined,
+  ): Conjunct[] => {
+    const [path, value] = [pathOf(property), constantOf(constant)];
+    return path === undefined || value === undefined ? [] : [{ path, operator, value }];
+  };
   if (where.kind === 'call' && where.name === 'STARTSWITH' && where.args.length === 2) {
-    const [property, prefix] = where.args;
-    const value = prefix === undefined ? undefined : constantOf(prefix, parameters);
-    return property?.kind === 'property' && typeof value === 'string'
-      ? [{ path: property.path, operator: '>=', value }]
-      : [];
+    const [found] = conjunct(where.args[0], '>=', where.args[1]);
+    return typeof found?.value === 'string' ? [found] : [];
   }
   if (where.kind !== 'comparison' || where.operator === '!=') return [];
   const { left, right, operator } = where;
-  const rightValue = constantOf(right, parameters);
-  if (left.kind === 'property' && rightValue !== undefined) {
-    return [{ path: left.path, operator, value: rightValue }];
-  }
-  const leftValue = constantOf(left, parameters);
-  return right.kind === 'property' && leftValue !== undefined
-    ? [{ path: right.path, operator: mirrored[operator], value: leftValue }]
-    : [];
-}
-
-function constantOf(expression: Expression, parameters: Parameters): Json | undefined {
-  if (expression.kind === 'literal') return expression.value;
-  if (expression.kind === 'parameter') return parameterValue(expression.name, parameters);
-  return undefined;
+  const direct = conjunct(left, operator, right);
+  return direct.length > 0 ? direct : conjunct(right, mirrored[operator], left);
 }

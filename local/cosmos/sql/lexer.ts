@@ -15,7 +15,7 @@ const keywords = new Set(
 );
 
 const pattern =
-  /(?<space>\s+|--[^\n]*)|(?<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<parameter>@\w+)|(?<name>[A-Za-z_$]\w*)|(?<symbol>\?\?|\|\||<>|!=|<=|>=|[-+*/%=<>()[\]{},.:?&|^~])/y;
+  /(?<space>\s+|--[^\n]*)|(?<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<parameter>@\w+)|(?<name>[A-Za-z_$]\w*)|(?<symbol>\?\?|\|\||<>|!=|<=|>=|>>>|<<|>>|[-+*/%=<>()[\]{},.:?&|^~])/y;
 
 export function syntaxError(near: string): Error {
   return badRequest(

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { badRequest, conflict, notImitated, ownerNotFound } from '../errors.ts';
-import type { Json, JsonObject } from '../json.ts';
-import { isJsonObject } from '../json.ts';
-import { parsePartitionPath } from '../partitionKey.ts';
+import { conflict, ownerNotFound } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
 import { cutIntoPartitions, type PhysicalPartition } from '../physicalPartitions.ts';
+import { checkProperties, checkReplacement, type ContainerRules, rulesOf } from './containerProperties.ts';
 import type { Database } from './database.ts';
 import { checkId, nowInSeconds } from './itemRules.ts';
 import { containerRid, databaseRid } from './resourceIds.ts';
@@ -17,10 +16,8 @@ export interface Container extends Sequenced {
   readonly path: string;
   readonly rid: string;
   readonly self: string;
-  readonly partitionPath: readonly string[];
   partitions: readonly PhysicalPartition[];
-  /** Seconds; -1 = items live on unless they say otherwise; undefined = `ttl` of items is ignored. */
-  defaultTtl: number | undefined;
+  rules: ContainerRules;
   /** What a read of the container answers. */
   body: JsonObject;
 }
@@ -37,40 +34,16 @@ export interface Catalogue {
   databases(): readonly DatabaseEntry[];
   database(id: string): DatabaseEntry;
   container(databaseId: string, id: string): Container;
+  containers(): readonly Container[];
   createDatabase(body: JsonObject): Promise<DatabaseEntry>;
   deleteDatabase(id: string): Promise<void>;
   createContainer(databaseId: string, body: JsonObject): Promise<Container>;
-  /** Only `defaultTtl` may differ from what the container has. */
+  /** The partition key and the unique keys must be those that the container has. */
   replaceContainer(databaseId: string, id: string, body: JsonObject): Promise<Container>;
   deleteContainer(databaseId: string, id: string): Promise<void>;
   /** Cuts every physical partition in two; the old ranges are gone at once. */
   split(container: Container): Promise<void>;
 }
-
-const acceptedProperties = new Set([
-  'id',
-  'partitionKey',
-  'defaultTtl',
-  // Stored and shown, without effect: there is no index to tune, no second region and no geography.
-  'indexingPolicy',
-  'conflictResolutionPolicy',
-  'geospatialConfig',
-]);
-
-const defaults: JsonObject = {
-  indexingPolicy: {
-    indexingMode: 'consistent',
-    automatic: true,
-    includedPaths: [{ path: '/*' }],
-    excludedPaths: [{ path: '/"_etag"/?' }],
-  },
-  conflictResolutionPolicy: {
-    mode: 'LastWriterWins',
-    conflictResolutionPath: '/_ts',
-    conflictResolutionProcedure: '',
-  },
-  geospatialConfig: { type: 'Geography' },
-};
 
 interface DatabaseRow {
   n: number;
@@ -109,6 +82,7 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
   };
   const dropContainer = (container: Container) => {
     database.prepare('DELETE FROM items WHERE container = ?').run(container.n);
+    database.prepare('DELETE FROM versions WHERE container = ?').run(container.n);
     database.prepare('DELETE FROM containers WHERE n = ?').run(container.n);
     container.isGone = true;
   };
@@ -117,6 +91,7 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
     databases: () => [...entries.values()],
     database: findDatabase,
     container: findContainer,
+    containers: () => [...entries.values()].flatMap((entry) => [...entry.containers.values()]),
 
     async createDatabase(body) {
       const id = checkId(body.id);
@@ -144,7 +119,7 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
 
     async createContainer(databaseId, body) {
       const owner = findDatabase(databaseId);
-      const properties = checkContainer(body);
+      const properties = checkProperties(body);
       const id = checkId(body.id);
       const partitions = JSON.stringify(cutIntoPartitions(partitionCount));
       const row = await queue
@@ -171,10 +146,8 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
 
     async replaceContainer(databaseId, id, body) {
       const container = findContainer(databaseId, id);
-      const wanted = checkContainer(body);
-      if (JSON.stringify(partitionPaths(wanted)) !== JSON.stringify(partitionPaths(container.body))) {
-        throw badRequest(`The partition key of container '${id}' cannot be changed.`);
-      }
+      const wanted = checkProperties(body);
+      checkReplacement(container.body, wanted);
       const row = await queue.run(() => {
         const ttl = wanted.defaultTtl ?? null;
         database
@@ -188,7 +161,7 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
           .get(JSON.stringify(wanted), newEtag(), nowInSeconds(), container.n) as unknown as ContainerRow;
       });
       const changed = toContainer(findDatabase(databaseId), row);
-      container.defaultTtl = changed.defaultTtl;
+      container.rules = changed.rules;
       container.body = changed.body;
       return container;
     },
@@ -215,45 +188,6 @@ export function openCatalogue(database: Database, queue: WriteQueue, partitionCo
   };
 }
 
-function checkContainer(body: JsonObject): JsonObject {
-  const properties = Object.fromEntries(
-    Object.entries(body).filter(
-      ([name, value]) => !name.startsWith('_') && !isEmptyUniqueKeyPolicy(name, value),
-    ),
-  );
-  const other = Object.keys(properties).find((name) => !acceptedProperties.has(name));
-  if (other !== undefined) throw notImitated(`The container property '${other}'`);
-  const paths = partitionPaths(properties);
-  if (paths.length === 0) throw badRequest('The container needs a partitionKey with one path, like /pk.');
-  if (paths.length > 1) throw notImitated('A hierarchical partition key');
-  parsePartitionPath(paths[0] ?? '');
-  const ttl = properties.defaultTtl;
-  if (ttl !== undefined && (!Number.isInteger(ttl) || ((ttl as number) < 1 && ttl !== -1))) {
-    throw badRequest('defaultTtl must be -1 or a whole number of seconds above 0.');
-  }
-  return {
-    ...defaults,
-    ...properties,
-    // Version 2 tells the SDK which hash to use; version 1 keys are not imitated.
-    partitionKey: { paths, kind: 'Hash', version: 2 },
-  };
-}
-
-function isEmptyUniqueKeyPolicy(name: string, value: Json): boolean {
-  return (
-    name === 'uniqueKeyPolicy' &&
-    isJsonObject(value) &&
-    Array.isArray(value.uniqueKeys) &&
-    value.uniqueKeys.length === 0
-  );
-}
-
-function partitionPaths(properties: JsonObject): string[] {
-  const key = properties.partitionKey;
-  const paths = isJsonObject(key) && Array.isArray(key.paths) ? key.paths : [];
-  return paths.filter((path) => typeof path === 'string');
-}
-
 function toDatabase(row: DatabaseRow): DatabaseEntry {
   const rid = databaseRid(row.n);
   return {
@@ -276,7 +210,6 @@ function toContainer(owner: DatabaseEntry, row: ContainerRow): Container {
   const properties = JSON.parse(row.properties) as JsonObject;
   const rid = containerRid(owner.n, row.n);
   const self = `dbs/${databaseRid(owner.n)}/colls/${rid}/`;
-  const ttl = properties.defaultTtl;
   return {
     n: row.n,
     databaseN: owner.n,
@@ -285,9 +218,8 @@ function toContainer(owner: DatabaseEntry, row: ContainerRow): Container {
     path: `dbs/${owner.id}/colls/${row.id}`,
     rid,
     self,
-    partitionPath: parsePartitionPath(partitionPaths(properties)[0] ?? ''),
     partitions: JSON.parse(row.partitions) as PhysicalPartition[],
-    defaultTtl: typeof ttl === 'number' ? ttl : undefined,
+    rules: rulesOf(properties),
     body: {
       ...properties,
       _rid: rid,

@@ -4,6 +4,9 @@ import type { Database } from './database.ts';
 import { nowInSeconds } from './itemRules.ts';
 import { type Scope, scopeCondition } from './scope.ts';
 
+/** The latest version of each item that is there, or every version with deletions. */
+export type FeedMode = 'latest' | 'all';
+
 /** Where a reader stands: after a transaction, at a point in time (seconds), at the end, or at the beginning. */
 export type FeedStart =
   | { readonly kind: 'after'; readonly lsn: number }
@@ -11,7 +14,7 @@ export type FeedStart =
   | { readonly kind: 'now' }
   | { readonly kind: 'beginning' };
 
-/** A page of latest versions in the order of their last write. `lsn` is where the next page begins. */
+/** A page of changes in the order of writes. `lsn` is where the next page begins. */
 export interface FeedPage {
   readonly documents: readonly string[];
   readonly lsn: number;
@@ -49,10 +52,12 @@ export function readFeedStart(
 export function readChangeFeed(
   database: Database,
   container: Container,
+  mode: FeedMode,
   scope: Scope,
   start: FeedStart,
   maxItems: number,
 ): FeedPage {
+  if (mode === 'all') checkAllVersions(container, start);
   if (start.kind === 'now') return { documents: [], lsn: container.lsn };
   const within = scopeCondition(container, scope);
   const from =
@@ -61,11 +66,17 @@ export function readChangeFeed(
       : start.kind === 'since'
         ? { sql: ' AND ts >= ?', values: [start.seconds] }
         : { sql: '', values: [] };
+  const order =
+    mode === 'all'
+      ? { table: 'versions', sql: ' ORDER BY lsn, n', values: [] }
+      : {
+          table: 'items',
+          sql: ' AND (expires IS NULL OR expires > ?) ORDER BY lsn, row',
+          values: [nowInSeconds()],
+        };
   const rows = database
-    .prepare(
-      `SELECT lsn, body FROM items WHERE ${within.sql}${from.sql} AND (expires IS NULL OR expires > ?) ORDER BY lsn, row`,
-    )
-    .iterate(...within.values, ...from.values, nowInSeconds()) as Iterable<unknown>;
+    .prepare(`SELECT lsn, body FROM ${order.table} WHERE ${within.sql}${from.sql}${order.sql}`)
+    .iterate(...within.values, ...from.values, ...order.values) as Iterable<unknown>;
 
   const documents: string[] = [];
   let size = 0;
@@ -77,8 +88,19 @@ export function readChangeFeed(
     }
     lsn = row.lsn;
     size += row.body.length;
-    documents.push(`${row.body.slice(0, -1)},"_lsn":${row.lsn}}`);
+    documents.push(mode === 'all' ? row.body : `${row.body.slice(0, -1)},"_lsn":${row.lsn}}`);
   }
   // Nothing newer lies in this scope, so the reader may stand at the end of the whole container.
   return { documents, lsn: Math.max(container.lsn, start.kind === 'after' ? start.lsn : 0) };
+}
+
+function checkAllVersions(container: Container, start: FeedStart): void {
+  if (container.rules.versionRetention === undefined) {
+    throw badRequest(
+      'All versions and deletes are kept only by a container with changeFeedPolicy.retentionDuration.',
+    );
+  }
+  if (start.kind === 'since' || start.kind === 'beginning') {
+    throw badRequest('All versions and deletes can be read from now or from a continuation only.');
+  }
 }

@@ -12,9 +12,9 @@ export interface Database {
   close(): void;
 }
 
-const schemaVersion = 1;
-
-const schema = `
+/** What each version added. */
+const schemas = [
+  `
 CREATE TABLE databases(
   n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, ts INTEGER NOT NULL, etag TEXT NOT NULL);
 CREATE TABLE containers(
@@ -26,8 +26,19 @@ CREATE TABLE items(
   body TEXT NOT NULL, UNIQUE(container, pk, id));
 CREATE INDEX items_by_lsn ON items(container, lsn, epk);
 CREATE INDEX items_by_key ON items(container, pk);
-CREATE INDEX items_by_expiry ON items(expires) WHERE expires IS NOT NULL;
-PRAGMA user_version = ${schemaVersion};`;
+CREATE INDEX items_by_expiry ON items(expires) WHERE expires IS NOT NULL;`,
+  `
+CREATE TABLE unique_values(
+  container INTEGER NOT NULL, pk TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
+  PRIMARY KEY(container, pk, value)) WITHOUT ROWID;
+CREATE INDEX unique_values_by_row ON unique_values(row);
+CREATE TRIGGER items_free_values AFTER DELETE ON items BEGIN DELETE FROM unique_values WHERE row = old.row; END;
+CREATE TABLE versions(
+  n INTEGER PRIMARY KEY AUTOINCREMENT, container INTEGER NOT NULL, lsn INTEGER NOT NULL, epk TEXT NOT NULL,
+  pk TEXT NOT NULL, ts INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX versions_by_lsn ON versions(container, lsn, epk);
+CREATE INDEX versions_by_time ON versions(container, ts);`,
+];
 
 /** Opens, or makes, the database of a folder and keeps every other process out of it until closed. */
 export function openDatabase(dataDir: string, synchronous: Synchronous): Database {
@@ -38,12 +49,13 @@ export function openDatabase(dataDir: string, synchronous: Synchronous): Databas
     sqlite.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};
       PRAGMA cache_size = -65536; BEGIN IMMEDIATE; COMMIT;`);
     const { user_version: version } = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version === 0) sqlite.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
-    else if (version !== schemaVersion) {
+    if (version > schemas.length) {
       throw new Error(
-        `It has version ${version}, this program reads ${schemaVersion}. Delete it to start afresh.`,
+        `It has version ${version}, this program reads up to ${schemas.length}. Delete it to start afresh.`,
       );
     }
+    const missing = schemas.slice(version).join('\n');
+    sqlite.exec(`BEGIN IMMEDIATE; ${missing} PRAGMA user_version = ${schemas.length}; COMMIT;`);
   } catch (error) {
     sqlite.close();
     const reason = (error as Error).message;

@@ -5,8 +5,8 @@ export interface DeclaredDatabase {
   readonly id: string;
   readonly containers: readonly {
     readonly id: string;
-    /** A path such as `/pk`. */
-    readonly partitionKey: string;
+    /** A path such as `/pk`, or up to three of them for a hierarchical key. */
+    readonly partitionKey: string | readonly string[];
     /** Seconds, or -1. */
     readonly defaultTtl?: number;
   }[];
@@ -23,14 +23,18 @@ export async function makeDeclared(
     for (const { id: containerId, partitionKey, defaultTtl } of containers) {
       const wanted = {
         id: containerId,
-        partitionKey: { paths: [partitionKey] },
+        partitionKey:
+          typeof partitionKey === 'string'
+            ? { paths: [partitionKey] }
+            : { paths: [...partitionKey], kind: 'MultiHash' },
         ...(defaultTtl === undefined ? {} : { defaultTtl }),
       };
       const container = existing.containers.get(containerId);
       if (container === undefined) await catalogue.createContainer(id, wanted);
       else if (
-        container.defaultTtl !== defaultTtl ||
-        `/${container.partitionPath.join('/')}` !== partitionKey
+        container.rules.defaultTtl !== defaultTtl ||
+        container.rules.partitionPaths.map((path) => `/${path.join('/')}`).join() !==
+          [partitionKey].flat().join()
       ) {
         await catalogue.replaceContainer(id, containerId, wanted);
       }

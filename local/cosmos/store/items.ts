@@ -1,19 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { effectivePartitionKey } from '../effectivePartitionKey.ts';
 import { badRequest, conflict, notFound, preconditionFailed } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
-import { partitionKeyOf } from '../partitionKey.ts';
 import type { Container } from './catalogue.ts';
 import type { Database } from './database.ts';
-import { checkId, checkSize, expiryOf, nowInSeconds, ownTtl, refuseCondition } from './itemRules.ts';
+import { checkId, nowInSeconds, refuseCondition } from './itemRules.ts';
+import { type ItemTable, openItemTable, type StoredItem } from './itemTable.ts';
+import { applyPatch, type Patch } from './patch.ts';
 import { createPreviousVersions, type PreviousVersion } from './previousVersions.ts';
-import { itemRid } from './resourceIds.ts';
-
-export interface StoredItem {
-  readonly row: number;
-  readonly etag: string;
-  readonly body: string;
-}
+import { storedForm } from './storedForm.ts';
+import { openUniqueKeys } from './uniqueKeys.ts';
+import { openVersions } from './versions.ts';
 
 export interface Conditions {
   readonly ifMatch?: string | undefined;
@@ -27,155 +23,142 @@ export interface WriteResult {
   readonly body?: string;
 }
 
+/** Where an item is to be found, and the number of the transaction that changes it. */
+export interface Target {
+  readonly container: Container;
+  readonly lsn: number;
+  readonly pk: string;
+}
+
 /** Operations on single items. The writing ones must run inside the write queue, with that transaction's number. */
 export interface Items {
   find(container: Container, pk: string, id: string): StoredItem | undefined;
   /** What a replica that has not seen the item's last write would have, if that write is recent. */
   findPrevious(item: StoredItem): PreviousVersion | undefined;
-  create(container: Container, lsn: number, pk: string, document: JsonObject, when: Conditions): WriteResult;
-  replace(
-    container: Container,
-    lsn: number,
-    pk: string,
-    id: string,
-    document: JsonObject,
-    when: Conditions,
-  ): WriteResult;
-  upsert(container: Container, lsn: number, pk: string, document: JsonObject, when: Conditions): WriteResult;
-  delete(container: Container, pk: string, id: string, when: Conditions): WriteResult;
-  /** Removes what is out of time, at most 1,000 items at once. Gives how many. */
-  removeExpired(): number;
+  create(target: Target, document: JsonObject, when: Conditions): WriteResult;
+  replace(target: Target, id: string, document: JsonObject, when: Conditions): WriteResult;
+  upsert(target: Target, document: JsonObject, when: Conditions): WriteResult;
+  patch(target: Target, id: string, patch: Patch, when: Conditions): WriteResult;
+  delete(target: Target, id: string, when: Conditions): WriteResult;
+  /** Deletes all items of a partition key. Gives how many. */
+  deleteAll(target: Target): number;
+  /** Removes what is out of time in a container, at most 1,000 items at once. Gives how many. */
+  removeExpired(container: Container, nextLsn: () => number): number;
 }
 
 export function openItems(database: Database): Items {
-  const findRow = database.prepare(
-    'SELECT row, etag, expires, body FROM items WHERE container = ? AND pk = ? AND id = ?',
-  );
-  const insertRow = database.prepare(
-    'INSERT INTO items(row, container, pk, id, lsn, epk, ts, ttl, expires, etag, body) VALUES(?,?,?,?,?,?,?,?,?,?,?)',
-  );
-  const updateRow = database.prepare(
-    'UPDATE items SET lsn = ?, ts = ?, ttl = ?, expires = ?, etag = ?, body = ? WHERE row = ?',
-  );
-  const deleteRow = database.prepare('DELETE FROM items WHERE row = ?');
-  const deleteExpired = database.prepare(
-    'DELETE FROM items WHERE row IN (SELECT row FROM items WHERE expires IS NOT NULL AND expires <= ? LIMIT 1000)',
-  );
-  // The item's text holds its own number, so it is needed before the insert. Numbers are never given twice.
-  const lastRow = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get() as
-    { seq: number } | undefined;
-  let nextRow = (lastRow?.seq ?? 0) + 1;
+  const table: ItemTable = openItemTable(database);
+  const uniqueKeys = openUniqueKeys(database, (row) => table.isOver(row));
+  const versions = openVersions(database);
   const previous = createPreviousVersions();
+  const { find } = table;
 
-  const findAny = (container: Container, pk: string, id: string) =>
-    findRow.get(container.n, pk, id) as (StoredItem & { expires: number | null }) | undefined;
-
-  const find = (container: Container, pk: string, id: string): StoredItem | undefined => {
-    const found = findAny(container, pk, id);
-    return found === undefined || isOver(found) ? undefined : found;
-  };
-
-  const prepareBody = (container: Container, pk: string, document: JsonObject, row: number) => {
-    if (partitionKeyOf(document, container.partitionPath) !== pk) {
-      throw badRequest(
-        'The partition key in the item does not match the one in the header (PartitionKey extracted from document).',
-        1001,
-      );
-    }
-    const { _lsn, _rid, _self, _etag, _attachments, _ts, ...own } = document;
-    const ttl = ownTtl(document);
-    const ts = nowInSeconds();
-    const rid = itemRid(container.databaseN, container.n, row);
-    const etag = `"${randomUUID()}"`;
-    const body = JSON.stringify({
-      ...own,
-      _rid: rid,
-      _self: `${container.self}docs/${rid}/`,
-      _etag: etag,
-      _attachments: 'attachments/',
-      _ts: ts,
-    });
-    checkSize(body);
-    return { etag, body, ts, ttl, expires: expiryOf(ts, ttl, container.defaultTtl) };
-  };
-
-  const insert = (
-    container: Container,
-    lsn: number,
-    pk: string,
-    id: string,
-    document: JsonObject,
-  ): WriteResult => {
-    const over = findAny(container, pk, id);
-    if (over !== undefined) deleteRow.run(over.row);
-    const row = nextRow;
-    nextRow += 1;
-    const { etag, body, ts, ttl, expires } = prepareBody(container, pk, document, row);
-    insertRow.run(row, container.n, pk, id, lsn, effectivePartitionKey(pk), ts, ttl, expires, etag, body);
+  const insert = ({ container, lsn, pk }: Target, id: string, document: JsonObject): WriteResult => {
+    const over = table.findAny(container, pk, id);
+    if (over !== undefined) table.delete(over.row);
+    const row = table.nextRow();
+    const stored = storedForm(container, pk, document, row);
+    uniqueKeys.claim(container, pk, row, document);
+    const epk = effectivePartitionKey(pk);
+    table.insert(row, container, { pk, id, epk }, lsn, stored);
     previous.remember(row, { before: undefined, lsn });
-    return { status: 201, etag, body };
+    const change = { operation: 'create', pk, epk, id, current: stored.body, previous: undefined } as const;
+    versions.record(container, lsn, change);
+    return { status: 201, etag: stored.etag, body: stored.body };
   };
 
   const overwrite = (
-    container: Container,
-    lsn: number,
-    pk: string,
+    { container, lsn, pk }: Target,
+    id: string,
     old: StoredItem,
     document: JsonObject,
     when: Conditions,
   ): WriteResult => {
     requireMatch(old, when);
-    const { etag, body, ts, ttl, expires } = prepareBody(container, pk, document, old.row);
-    updateRow.run(lsn, ts, ttl, expires, etag, body, old.row);
+    const stored = storedForm(container, pk, document, old.row);
+    uniqueKeys.claim(container, pk, old.row, document);
+    table.update(old.row, lsn, stored);
     previous.remember(old.row, { before: { etag: old.etag, body: old.body }, lsn });
-    return { status: 200, etag, body };
+    const epk = effectivePartitionKey(pk);
+    const change = { operation: 'replace', pk, epk, id, current: stored.body, previous: old } as const;
+    versions.record(container, lsn, change);
+    return { status: 200, etag: stored.etag, body: stored.body };
+  };
+
+  const remove = ({ container, lsn, pk }: Target, id: string, old: StoredItem, isExpired: boolean): void => {
+    table.delete(old.row);
+    versions.record(container, lsn, {
+      ...{ operation: 'delete', pk, epk: effectivePartitionKey(pk), id, current: undefined, previous: old },
+      ...(isExpired ? { timeToLiveExpired: true } : {}),
+    });
+  };
+
+  const existing = ({ container, pk }: Target, id: string): StoredItem => {
+    const found = find(container, pk, id);
+    if (found === undefined) throw notFound();
+    return found;
   };
 
   return {
     find,
     findPrevious: (item) => previous.find(item.row),
 
-    create(container, lsn, pk, document, when) {
+    create(target, document, when) {
       const id = checkId(document.id);
       refuseCondition('If-Match', when.ifMatch);
       if (when.ifNoneMatch !== '*') refuseCondition('If-None-Match', when.ifNoneMatch);
-      if (find(container, pk, id) !== undefined) throw conflict('Entity');
-      return insert(container, lsn, pk, id, document);
+      if (find(target.container, target.pk, id) !== undefined) throw conflict('Entity');
+      return insert(target, id, document);
     },
 
-    replace(container, lsn, pk, id, document, when) {
+    replace(target, id, document, when) {
       refuseCondition('If-None-Match', when.ifNoneMatch);
-      const old = find(container, pk, id);
-      if (old === undefined) throw notFound();
+      const old = existing(target, id);
       if (checkId(document.id) !== id) throw badRequest("The item's id differs from the one in the address.");
-      return overwrite(container, lsn, pk, old, document, when);
+      return overwrite(target, id, old, document, when);
     },
 
-    upsert(container, lsn, pk, document, when) {
+    upsert(target, document, when) {
       refuseCondition('If-None-Match', when.ifNoneMatch);
       const id = checkId(document.id);
-      const old = find(container, pk, id);
-      return old === undefined
-        ? insert(container, lsn, pk, id, document)
-        : overwrite(container, lsn, pk, old, document, when);
+      const old = find(target.container, target.pk, id);
+      return old === undefined ? insert(target, id, document) : overwrite(target, id, old, document, when);
     },
 
-    delete(container, pk, id, when) {
+    patch(target, id, patch, when) {
       refuseCondition('If-None-Match', when.ifNoneMatch);
-      const old = find(container, pk, id);
-      if (old === undefined) throw notFound();
+      const old = existing(target, id);
       requireMatch(old, when);
-      deleteRow.run(old.row);
+      const document = applyPatch(JSON.parse(old.body) as JsonObject, patch, target.container);
+      return overwrite(target, id, old, document, {});
+    },
+
+    delete(target, id, when) {
+      refuseCondition('If-None-Match', when.ifNoneMatch);
+      const old = existing(target, id);
+      requireMatch(old, when);
+      remove(target, id, old, false);
       return { status: 204 };
     },
 
-    removeExpired: () => Number(deleteExpired.run(nowInSeconds()).changes),
+    deleteAll(target) {
+      const all = table.allOf(target.container, target.pk);
+      for (const item of all) remove(target, item.id, item, item.expires !== null && isPast(item.expires));
+      return all.length;
+    },
+
+    removeExpired(container, nextLsn) {
+      versions.forgetOld(container);
+      const over = table.overdue(container);
+      if (over.length === 0) return 0;
+      const lsn = nextLsn();
+      for (const item of over) remove({ container, lsn, pk: item.pk }, item.id, item, true);
+      return over.length;
+    },
   };
 }
 
-function isOver(item: { expires: number | null }): boolean {
-  return item.expires !== null && item.expires <= nowInSeconds();
-}
+const isPast = (expires: number) => expires <= nowInSeconds();
 
 function requireMatch(item: StoredItem, when: Conditions): void {
   if (when.ifMatch !== undefined && when.ifMatch !== '*' && when.ifMatch !== item.etag) {

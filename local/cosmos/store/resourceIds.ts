@@ -1,4 +1,4 @@
-/** Resource ids (`_rid`): base64 of big-endian numbers with `-` for `/`. The SDK checks a container's for 8 bytes. */
+/** Resource ids (`_rid`): base64 of numbers with `-` for `/`. The SDK checks a container's for 8 bytes. */
 const encode = (bytes: Buffer) => bytes.toString('base64').replaceAll('/', '-');
 
 export function databaseRid(database: number): string {
@@ -18,10 +18,10 @@ export function containerRid(database: number, container: number): string {
   return encode(containerBytes(database, container));
 }
 
-/** Grows with the row as a big-endian number, as the order of equal sort keys demands. */
+/** The SDK compares these eight bytes as a little-endian number where sort keys are equal, so they grow as one. */
 export function itemRid(database: number, container: number, row: number): string {
   const bytes = Buffer.alloc(16);
   containerBytes(database, container).copy(bytes);
-  bytes.writeBigUInt64BE(BigInt(row), 8);
+  bytes.writeBigUInt64LE(BigInt(row), 8);
   return encode(bytes);
 }

@@ -1,11 +1,18 @@
+import { effectivePartitionKey } from '../effectivePartitionKey.ts';
 import { partitionGone } from '../errors.ts';
 import type { Container } from './catalogue.ts';
 
 /** Which items of a container a read may see. */
 export type Scope =
   | { readonly kind: 'key'; readonly pk: string }
-  | { readonly kind: 'range'; readonly min: string; readonly max: string }
-  | { readonly kind: 'all' };
+  | {
+      readonly kind: 'range';
+      readonly min: string;
+      readonly max: string;
+      /** Whether it was asked for without naming a physical partition, so that there may be several. */
+      readonly spansPartitions: boolean;
+    }
+  | { readonly kind: 'all'; readonly spansPartitions: true };
 
 /** A condition in SQL and its values. */
 export interface Condition {
@@ -21,7 +28,31 @@ export function rangeScope(container: Container, rangeId: string, startEpk?: str
   if (partition === undefined) throw partitionGone();
   const min = startEpk !== undefined && startEpk > partition.minInclusive ? startEpk : partition.minInclusive;
   const max = endEpk !== undefined && endEpk < partition.maxExclusive ? endEpk : partition.maxExclusive;
-  return { kind: 'range', min, max };
+  return { kind: 'range', min, max, spansPartitions: false };
+}
+
+/** The part of the ring that the keys with these first components lie in, or the place of a whole key. */
+export function epkRange(key: string): { min: string; max: string } {
+  const min = effectivePartitionKey(key);
+  return { min, max: `${min}FF` };
+}
+
+/** One partition key. `within` is what the client asked for beside; a key outside it has nothing there. */
+export function keyScope(pk: string, within: Scope): Scope {
+  if (within.kind !== 'range') return { kind: 'key', pk };
+  const epk = effectivePartitionKey(pk);
+  return epk >= within.min && epk < within.max ? { kind: 'key', pk } : { ...within, max: within.min };
+}
+
+/** All keys with these first components. `within` is what the client asked for beside. */
+export function prefixScope(prefix: string, within: Scope): Scope {
+  const { min, max } = epkRange(prefix);
+  if (within.kind !== 'range') return { kind: 'range', min, max, spansPartitions: true };
+  return {
+    ...within,
+    min: min > within.min ? min : within.min,
+    max: max < within.max ? max : within.max,
+  };
 }
 
 export function scopeCondition(container: Container, scope: Scope): Condition {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Container, CosmosClient, type CosmosClientOptions } from '@azure/cosmos';
+import { type Container, type ContainerRequest, CosmosClient, type CosmosClientOptions } from '@azure/cosmos';
 import { createAuthority } from '../../certificates/authority.ts';
 import { type CosmosConfig, type RunningCosmos, startCosmos } from '../server.ts';
 
@@ -15,8 +15,8 @@ export interface CosmosUnderTest {
   /** Ends the server and starts it again on the same files and port. */
   restart(): Promise<void>;
   client(options?: Partial<CosmosClientOptions>): CosmosClient;
-  /** A new container with the partition key /pk. */
-  newContainer(options?: { defaultTtl?: number }): Promise<Container>;
+  /** A new container, with the partition key /pk unless told otherwise. */
+  newContainer(options?: Partial<ContainerRequest>): Promise<Container>;
   /** Sends something the SDK would not, with the master key. */
   local(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   close(): Promise<void>;

@@ -20,7 +20,9 @@ afterEach(async () => {
 function create(id: string) {
   const { queue, items, catalogue } = account;
   const container = catalogue.container('d', 'c');
-  return queue.run(() => items.create(container, queue.nextLsn(container), '["A"]', { id, pk: 'A' }, {}));
+  return queue.run(() =>
+    items.create({ container, lsn: queue.nextLsn(container), pk: '["A"]' }, { id, pk: 'A' }, {}),
+  );
 }
 
 it('undoes what fails inside a shared commit, and nothing else', async () => {
@@ -29,7 +31,7 @@ it('undoes what fails inside a shared commit, and nothing else', async () => {
   const outcomes = await Promise.allSettled([
     create('one'),
     queue.run(() => {
-      items.create(container, queue.nextLsn(container), '["A"]', { id: 'half', pk: 'A' }, {});
+      items.create({ container, lsn: queue.nextLsn(container), pk: '["A"]' }, { id: 'half', pk: 'A' }, {});
       throw new Error('second half fails');
     }),
     create('two'),
