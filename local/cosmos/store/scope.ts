@@ -47,7 +47,8 @@ export function keyScope(pk: string, within: Scope): Scope {
 /** All keys with these first components. `within` is what the client asked for beside. */
 export function prefixScope(prefix: string, within: Scope): Scope {
   const { min, max } = epkRange(prefix);
-  if (within.kind !== 'range') return { kind: 'range', min, max, spansPartitions: true };
+  // Partitions are cut between hashes of the first component, so one of them holds all of these keys.
+  if (within.kind !== 'range') return { kind: 'range', min, max, spansPartitions: false };
   return {
     ...within,
     min: min > within.min ? min : within.min,
