@@ -85,8 +85,3 @@ export function containerAlias(query: Query): string | undefined {
   const [first] = query.sources;
   return first?.kind === 'container' ? first.alias : undefined;
 }
-
-/** Whether each item gives at most one row. */
-export function hasOneRowPerItem(query: Query): boolean {
-  return query.sources.every((source) => source.kind !== 'elements');
-}

@@ -39,6 +39,14 @@ const fromFields = ([year = 0, month, day, hour, minute, second, ms]: readonly n
 const partIndex = (part: Value) =>
   typeof part === 'string' ? partNames.findIndex((names) => names.includes(part.toLowerCase())) : -1;
 
+/** A month that is too short for the day gives its last day. */
+function added(fields: readonly number[], index: number, number: number): number[] {
+  const moved = fields.map((field, at) => (at === index ? field + number : field));
+  const [year = 0, month = 0, day = 1] = moved;
+  const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  return index <= 1 ? moved.map((field, at) => (at === 2 ? Math.min(day, lastDay) : field)) : moved;
+}
+
 /** How many boundaries of a part lie between the beginning of time and an instant. */
 function boundaries(part: number, ms: number): number {
   const [year = 0, month = 0] = fieldsOf(ms);
@@ -64,7 +72,7 @@ export const timeFunctions: SqlFunctions = {
   DATETIMEADD: of(3, 3, (part, number, time) => {
     const [index, ms] = [partIndex(part), parse(time)];
     if (index < 0 || ms === undefined || typeof number !== 'number') return undefined;
-    return written(fromFields(fieldsOf(ms).map((field, at) => (at === index ? field + number : field))));
+    return written(fromFields(added(fieldsOf(ms), index, number)));
   }),
   DATETIMEDIFF: of(3, 3, (part, start, end) => {
     const [index, from, to] = [partIndex(part), parse(start), parse(end)];
