@@ -2,10 +2,11 @@ import { cd } from './cd.ts';
 import type { DeviceCommand } from './command.ts';
 import { dir } from './dir.ts';
 import { fileinfo } from './fileinfo.ts';
+import { findfile } from './findfile.ts';
 import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
 
-const commands: readonly DeviceCommand[] = [cd, dir, fileinfo, getfile, processes];
+const commands: readonly DeviceCommand[] = [cd, dir, fileinfo, findfile, getfile, processes];
 
 /** What this agent can do: announced when a session opens. */
 export const capabilities: readonly string[] = commands.map(({ name }) => name);

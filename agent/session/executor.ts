@@ -110,25 +110,31 @@ const runCommand = async (
   }
 };
 
-/** Joins rows to larger writes; a row that waits for the next one is not held back longer than `holdMs`. */
+/** Joins rows to larger writes; a row is held back no longer than `holdMs`, whether or not another one follows. */
 class LineWriter {
   static readonly #chunk = 64 * 1024;
   static readonly #holdMs = 100;
   #pending: string[] = [];
   #size = 0;
-  #since = performance.now();
+  #holding: NodeJS.Timeout | undefined;
+  #fault: unknown;
   /** Bytes handed to stdout. */
   written = 0;
 
   async write(line: string): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault;
     this.#pending.push(line, '\n');
     this.#size += line.length + 1;
-    if (this.#size >= LineWriter.#chunk || performance.now() - this.#since > LineWriter.#holdMs)
-      await this.flush();
+    if (this.#size >= LineWriter.#chunk) return this.flush();
+    this.#holding ??= setTimeout(
+      () => void this.flush().catch((error: unknown) => (this.#fault = error)),
+      LineWriter.#holdMs,
+    );
   }
 
   async flush(): Promise<void> {
-    this.#since = performance.now();
+    clearTimeout(this.#holding);
+    this.#holding = undefined;
     if (this.#size === 0) return;
     const text = this.#pending.join('');
     this.#pending = [];

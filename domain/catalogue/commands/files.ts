@@ -30,19 +30,28 @@ const fileinfo = define({
 
 const findfile = define({
   name: 'findfile',
-  summary: 'Find files by name on the whole device.',
-  description: 'Walks the local file systems, which can take long: consider & at the end.',
+  summary: 'Find files by name on the whole device or below a directory.',
+  description:
+    'In a name * stands for any characters and ? for one. Finds files, directories and links, and follows no link. Virtual and network file systems are not searched unless you name a directory there; each directory that is not searched is listed with the reason. Can take long: consider & at the end.',
   level: 'basic',
   runsOn: 'device',
-  parameters: [parameter('name', 'text', 'File name to look for.')],
+  parameters: [
+    parameter('name', 'text', 'Name to look for, without a directory; * and ? are wildcards.'),
+    parameter('path', 'path', 'Directory to search with all below it; without it the whole device.', {
+      required: false,
+    }),
+  ],
+  flags: [flag('ignore_case', 'Capital and small letters are the same.')],
   timeLimit: 'longCommand',
   columns: [
     column('path', 'text', 'Absolute path.'),
-    detail('name', 'text', 'Name of the file.'),
+    detail('name', 'text', 'Name of the entry; empty for a directory that was not searched.'),
+    column('kind', 'text', 'file, directory, link, fifo, socket, device or other.'),
     column('size', 'bytes', 'Size of the content.'),
     column('modifiedAt', 'time', 'Last change of the content.'),
+    column('note', 'text', 'Why the directory was not searched, or why nothing is known about the entry.'),
   ],
-  examples: ['findfile invoice.exe', 'findfile "annual report.docm" &'],
+  examples: ['findfile invoice.exe', 'findfile *.docm /home -ignore_case', 'findfile "annual report.*" &'],
 });
 
 const getfile = define({
