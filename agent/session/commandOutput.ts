@@ -1,15 +1,25 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { OutputPart } from '../../contracts/device.ts';
 import { fixedLimits } from '../../domain/limits.ts';
 
 /** Where output beyond the inline limit goes. */
 export interface OutputStore {
   readonly path: string;
+  /** Of the blob after the newest append; empty when its answer was lost. */
+  readonly etag: string;
   append(bytes: Buffer): Promise<void>;
 }
 
+/** The whole output as one blob, for a line that keeps it as a file. */
+export interface KeptOutput {
+  readonly blob: string;
+  readonly etag: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
 /** A part of more than this is not made: it bounds what is held in memory. */
-const largestPart = 4 * 1024 * 1024;
+export const largestPart = 4 * 1024 * 1024;
 const newLine = 0x0a;
 
 /**
@@ -18,6 +28,8 @@ const newLine = 0x0a;
  */
 export class CommandOutput {
   readonly #openStore: () => Promise<OutputStore>;
+  /** Of everything, for output that is kept; all of that lies in the store, however little it is. */
+  readonly #whole: Hash | undefined;
   #store: OutputStore | undefined;
   /** Bytes of inline parts, needed again when the output moves to the store. */
   #inline: Buffer[] = [];
@@ -27,8 +39,9 @@ export class CommandOutput {
   #parts = 0;
   #fault: Error | undefined;
 
-  constructor(openStore: () => Promise<OutputStore>) {
+  constructor(openStore: () => Promise<OutputStore>, isKept = false) {
     this.#openStore = openStore;
+    this.#whole = isKept ? createHash('sha256') : undefined;
   }
 
   get parts(): number {
@@ -52,12 +65,12 @@ export class CommandOutput {
 
   /**
    * The parts made of what is pending. Unless `isLast`, an unfinished line stays pending while the output is inline, so that no
-   * character is cut in two. Never throws: look at {@link CommandOutput.fault} afterwards.
+   * character is cut in two, and what does not fill a part does so after one that is full, so that much output makes few. Never throws: look at {@link CommandOutput.fault} afterwards.
    */
   async take(isLast: boolean): Promise<readonly OutputPart[]> {
     const bytes = this.#takePending(isLast);
     if (bytes.length === 0 || this.#fault !== undefined) return [];
-    if (this.#store === undefined && this.#offset + bytes.length <= fixedLimits.inlineOutput) {
+    if (this.#isInline(bytes.length)) {
       this.#inline.push(bytes);
       return [this.#part(bytes, null)];
     }
@@ -67,12 +80,35 @@ export class CommandOutput {
       for (let start = 0; start < bytes.length; start += largestPart) {
         const piece = bytes.subarray(start, start + largestPart);
         await store.append(piece);
+        this.#whole?.update(piece);
         parts.push(this.#part(piece, store.path));
       }
     } catch (error) {
       this.#fault = error instanceof Error ? error : new Error(String(error));
     }
     return parts;
+  }
+
+  /** What became of output that is kept; call it after the last {@link CommandOutput.take}. Undefined when it was not stored whole. */
+  async kept(): Promise<KeptOutput | undefined> {
+    if (this.#whole === undefined || this.#fault !== undefined) return undefined;
+    try {
+      const store = await this.#storeWithInline();
+      // An output without a byte is a file too.
+      if (this.#offset === 0) await store.append(Buffer.alloc(0));
+      return { blob: store.path, etag: store.etag, size: this.#offset, sha256: this.#whole.digest('hex') };
+    } catch (error) {
+      this.#fault = error instanceof Error ? error : new Error(String(error));
+      return undefined;
+    }
+  }
+
+  #isInline(more: number): boolean {
+    return (
+      this.#whole === undefined &&
+      this.#store === undefined &&
+      this.#offset + more <= fixedLimits.inlineOutput
+    );
   }
 
   async #storeWithInline(): Promise<OutputStore> {
@@ -86,13 +122,15 @@ export class CommandOutput {
 
   #takePending(isLast: boolean): Buffer {
     const all = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
-    const end =
-      isLast || this.#offset + all.length > fixedLimits.inlineOutput
-        ? all.length
-        : all.lastIndexOf(newLine) + 1;
+    const end = isLast ? all.length : this.#endOfNext(all);
     this.#pending = end === all.length ? [] : [all.subarray(end)];
     this.#pendingSize = all.length - end;
     return all.subarray(0, end);
+  }
+
+  #endOfNext(all: Buffer): number {
+    if (this.#isInline(all.length)) return all.lastIndexOf(newLine) + 1;
+    return all.length < largestPart ? all.length : all.length - (all.length % largestPart);
   }
 
   #part(bytes: Buffer, blob: string | null): OutputPart {

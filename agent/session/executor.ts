@@ -117,7 +117,7 @@ class LineWriter {
   #pending: string[] = [];
   #size = 0;
   #holding: NodeJS.Timeout | undefined;
-  #fault: unknown;
+  #fault: Error | undefined;
   /** Bytes handed to stdout. */
   written = 0;
 
@@ -127,7 +127,7 @@ class LineWriter {
     this.#size += line.length + 1;
     if (this.#size >= LineWriter.#chunk) return this.flush();
     this.#holding ??= setTimeout(
-      () => void this.flush().catch((error: unknown) => (this.#fault = error)),
+      () => void this.flush().catch((error: Error) => (this.#fault = error)),
       LineWriter.#holdMs,
     );
   }

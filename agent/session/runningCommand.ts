@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import type { OutputPart } from '../../contracts/device.ts';
-import { CommandOutput, type OutputStore } from './commandOutput.ts';
+import { fileNameOf, keptNameOf, keptOutputId } from '../../domain/catalogue/index.ts';
+import { CommandOutput, type KeptOutput, largestPart, type OutputStore } from './commandOutput.ts';
 import { lastWords } from './lastWords.ts';
-import type { FromExecutor, FromWorker, RunCommand } from './messages.ts';
+import type { FromExecutor, FromWorker, RunCommand, WorkerEnd } from './messages.ts';
 import { endProcesses, hasChildren, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
 
 /** A command that ends within this is reported as one message. */
@@ -11,7 +12,7 @@ const batchMs = 500;
 const slowestBatchMs = 5_000;
 const inlineBatch = 8 * 1024;
 /** The executor is not read while this much waits to be stored. */
-const mostPending = 4 * 1024 * 1024;
+const mostPending = largestPart;
 const termGraceMs = 500;
 /** Message of an end may hold this many parts. */
 const partsInEnd = 40;
@@ -26,6 +27,8 @@ export class RunningCommand {
   readonly #executor: ProcessIdentity;
   readonly #tell: (message: FromWorker) => void;
   readonly #output: CommandOutput;
+  /** What the line calls the file that its output is kept as. */
+  readonly #keptName: string | undefined;
   readonly #startedAt = new Date().toISOString();
   readonly #start = performance.now();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -53,13 +56,14 @@ export class RunningCommand {
     this.#child = child;
     this.#executor = executor;
     this.#tell = tell;
+    this.#keptName = keptNameOf(order.body.line);
     this.#output = new CommandOutput(async () => {
       const { output } = order.tickets;
       if (output === undefined) {
         throw new Error('The output is too long for a message, and no place to store it was given.');
       }
       return openStore(order.body.blobs.output, output);
-    });
+    }, this.#keptName !== undefined);
     this.#timers.push(
       setTimeout(() => this.#tellStart(), quickMs),
       setTimeout(() => this.#end('TimedOut', null), Math.min(order.body.timeLimit * 1000, 2 ** 31 - 1)),
@@ -112,7 +116,8 @@ export class RunningCommand {
     const hear = (bytes: Buffer): void => {
       this.#received += bytes.length;
       this.#output.add(bytes);
-      if (this.#output.pending >= mostPending) stdout?.pause();
+      // After its end nothing is stored until all of it was read, and that is no more than a pipe holds.
+      if (this.#output.pending >= mostPending && !this.#exited) stdout?.pause();
       this.#scheduleBatch();
       this.#releaseWhenRead();
     };
@@ -156,6 +161,7 @@ export class RunningCommand {
     this.#batch = undefined;
     await this.#storing;
     let parts: readonly OutputPart[] = await this.#output.take(true);
+    const kept = await this.#output.kept();
     const { fault } = this.#output;
     if (fault !== undefined) this.#stop ??= storeFailure(fault);
     for (; parts.length > partsInEnd; parts = parts.slice(partsInEnd)) {
@@ -164,12 +170,13 @@ export class RunningCommand {
     }
     const finished = this.#finished;
     const lost = finished === undefined && this.#stop === undefined;
+    const state =
+      this.#stop?.state ?? (lost ? 'Lost' : (finished?.error ?? null) === null ? 'Completed' : 'Failed');
     this.#tell({
       type: 'ended',
       end: {
         commandId: this.#order.commandId,
-        state:
-          this.#stop?.state ?? (lost ? 'Lost' : (finished?.error ?? null) === null ? 'Completed' : 'Failed'),
+        state,
         startedAt: this.#isStartTold ? null : this.#startedAt,
         output: parts,
         cancelReached: this.#cancelReached,
@@ -178,9 +185,20 @@ export class RunningCommand {
         error: this.#errorOf(lost),
         directory: this.#stop === undefined ? (finished?.directory ?? null) : null,
         processesGone,
-        files: finished?.files ?? [],
+        files: [
+          ...(finished?.files ?? []),
+          ...(state === 'Completed' || (kept?.size ?? 0) > 0 ? this.#keptFile(kept) : []),
+        ],
       },
     });
+  }
+
+  #keptFile(kept: KeptOutput | undefined): WorkerEnd['files'] {
+    const path = this.#keptName;
+    if (kept === undefined || path === undefined) return [];
+    return [
+      { fileId: keptOutputId(this.#order.commandId), name: fileNameOf(path), path: { text: path }, ...kept },
+    ];
   }
 
   #errorOf(lost: boolean): { code: string; message: string } | null {

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../evidence/canonical.ts';
-import { CommandOutput } from '../session/commandOutput.ts';
+import { CommandOutput, largestPart } from '../session/commandOutput.ts';
 
 class MemoryStore {
   readonly path = 'output/blob';
+  get etag(): string {
+    return `etag-${this.blocks.length}`;
+  }
   readonly blocks: Buffer[] = [];
   failAt = Number.POSITIVE_INFINITY;
 
@@ -76,11 +79,49 @@ describe('output of a command', () => {
     expect(parts.map(({ size }) => size)).toEqual([4, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024));
   });
 
+  it('leaves what does not fill a part for the next one', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store);
+    output.add(Buffer.alloc(largestPart + 100, 'x'));
+    expect((await output.take(false)).map(({ size }) => size)).toEqual([largestPart]);
+    expect(output.pending).toBe(100);
+    output.add(line('y', 50));
+    expect((await output.take(false)).map(({ offset, size }) => [offset, size])).toEqual([
+      [largestPart, 150],
+    ]);
+  });
+
+  it('keeps a whole output as one blob, however small', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store, true);
+    output.add(Buffer.from('{"a":1}\n{"b'));
+    const parts = [...(await output.take(false))];
+    output.add(Buffer.from('":2}\n'));
+    parts.push(...(await output.take(true)));
+    expect(parts.map(({ inline, blob }) => [inline, blob])).toEqual([
+      [null, 'output/blob'],
+      [null, 'output/blob'],
+    ]);
+    const whole = '{"a":1}\n{"b":2}\n';
+    expect(await output.kept()).toEqual({
+      blob: 'output/blob',
+      etag: 'etag-2',
+      size: whole.length,
+      sha256: sha256(whole),
+    });
+    expect(store.content.toString()).toBe(whole);
+
+    const empty = new CommandOutput(async () => new MemoryStore(), true);
+    expect(await empty.take(true)).toEqual([]);
+    expect(await empty.kept()).toMatchObject({ size: 0, sha256: sha256('') });
+    expect(await new CommandOutput(async () => store).kept()).toBeUndefined();
+  });
+
   it('reports what was stored before a fault, and no part after it', async () => {
     const store = new MemoryStore();
     store.failAt = 1;
     const output = new CommandOutput(async () => store);
-    output.add(Buffer.alloc(6 * 1024 * 1024, 'x'));
+    output.add(Buffer.alloc(2 * largestPart, 'x'));
     expect((await output.take(false)).map(({ part }) => part)).toEqual([1]);
     expect(output.fault?.message).toBe('the store is full');
     store.failAt = 9;

@@ -157,6 +157,7 @@ describe('a running command', () => {
     let largest = 0;
     const store: OutputStore = {
       path: 'output/c',
+      etag: '',
       append: async (bytes) => {
         largest = Math.max(largest, bytes.length);
         await pause(60);

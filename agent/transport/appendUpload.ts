@@ -12,6 +12,7 @@ export class AppendUpload {
   readonly #client: AppendBlobClient;
   #exists = false;
   #position = 0;
+  #etag = '';
 
   constructor(url: string, ticket: string) {
     this.path = pathOfBlob(url);
@@ -26,12 +27,17 @@ export class AppendUpload {
     return this.#position;
   }
 
+  /** Of the blob as this process left it; empty when the answer that told it was lost, and nobody else may be asked. */
+  get etag(): string {
+    return this.#etag;
+  }
+
   /** Throws an Error with a text for the responder when the bytes could not be stored. */
   async append(bytes: Buffer): Promise<void> {
     if (!this.#exists) {
       await this.#insist(async (isOutcomeUnknown) => {
         try {
-          await this.#client.createIfNotExists();
+          this.#etag = (await this.#client.createIfNotExists()).etag ?? '';
         } catch (error) {
           // A ticket that may create and not write is refused for a blob that exists: after a lost answer, our own.
           if (!(isOutcomeUnknown && statusOf(error) === 403)) throw error;
@@ -47,12 +53,14 @@ export class AppendUpload {
   async #appendBlock(block: Buffer): Promise<void> {
     await this.#insist(async (isOutcomeUnknown) => {
       try {
-        await this.#client.appendBlock(block, block.length, {
+        const { etag } = await this.#client.appendBlock(block, block.length, {
           conditions: { appendPosition: this.#position },
         });
+        this.#etag = etag ?? '';
       } catch (error) {
         // This process is the only writer: when an earlier try was not answered and the blob has grown since, it succeeded.
         if (!(isOutcomeUnknown && statusOf(error) === 412)) throw error;
+        this.#etag = '';
       }
     });
     this.#position += block.length;

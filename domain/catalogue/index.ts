@@ -20,6 +20,7 @@ export {
 export { findCommand } from './findCommand.ts';
 export { formatCommand, quoteValue } from './format.ts';
 export { type HelpPage, type HelpRow, helpFor, helpRows, helpText } from './help.ts';
+export { fileNameOf, keptNameOf, keptOutputId } from './keptOutput.ts';
 export { parseCommand, parseLine } from './parser.ts';
 export type { ParseRefusal, RefusalCode } from './refusal.ts';
 export type { ParsedLine, Word } from './splitLine.ts';
