@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const everywhere = ['**/node_modules/**', '**/*.slow.spec.ts'];
+/** `SLOW_TESTS=1` adds what takes minutes. */
+const slow = process.env['SLOW_TESTS'] === undefined ? ['**/*.slow.spec.ts'] : [];
+const everywhere = ['**/node_modules/**', ...slow];
 const running = ['test/e2e/**', 'test/fault/**'];
 
 /**

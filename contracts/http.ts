@@ -204,10 +204,11 @@ export const changeSettingsRequest = z.strictObject({
 });
 export const settingsResource = z.object({ limits, switches });
 
-/** A file that a session brought in. */
+/** A file that a session brought in: taken from the device, or the output of a line that ended with `> name`. */
 export const collectedFile = z.object({
   fileId: z.string(),
   commandId: z.string(),
+  kind: z.enum(['file', 'output']).default('file'),
   name: z.string(),
   path: text,
   size: z.number().int(),

@@ -220,7 +220,7 @@ export class LiveSession {
 
   async #fetch({ commandId, offset, size }: OutputPart): Promise<Uint8Array> {
     const { signal } = this.#leave;
-    const output = await this.#client.output(this.sessionId, commandId, { from: offset, signal });
+    const output = await this.#client.output(this.sessionId, commandId, { from: offset, size, signal });
     const pieces: Uint8Array[] = [];
     let received = 0;
     for await (const bytes of output) {

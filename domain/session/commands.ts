@@ -1,6 +1,6 @@
 import type { Limits } from '../limits.ts';
 import type { VerifiedMessage } from './deviceMessage.ts';
-import type { CancelReason, LostReason } from './events.ts';
+import type { CancelReason, CollectedFile, LostReason } from './events.ts';
 
 /** What can be asked of a session. `now` is UTC ISO 8601 and already not before the newest event. */
 export type SessionCommand =
@@ -74,8 +74,15 @@ export interface IssuedCommand {
 /** The result of a command that needs no device; it is issued and ends in one append. */
 export interface ServerAnswer {
   readonly error: { readonly code: string; readonly message: string } | null;
-  /** JSON lines, at most 8 KB; null when there is nothing to show. */
-  readonly output: { readonly text: string; readonly size: number; readonly sha256: string } | null;
+  /** JSON lines, in the event or, beyond 8 KB, in a blob; null when there is nothing to show. */
+  readonly output: {
+    readonly inline: string | null;
+    readonly blob: string | null;
+    readonly size: number;
+    readonly sha256: string;
+  } | null;
+  /** The output as a file, for a line that keeps it. */
+  readonly file: Omit<CollectedFile, 'commandId' | 'at'> | null;
   /** Command that comes to the foreground (`fg`). */
   readonly foreground: string | null;
 }

@@ -182,7 +182,7 @@ const refuseSecondForeground = (state: SessionState): void => {
 
 const answer = (
   command: IssuedCommand,
-  { error, output, foreground }: ServerAnswer,
+  { error, output, file, foreground }: ServerAnswer,
   now: string,
   state: SessionState,
 ): readonly SessionEvent[] => {
@@ -199,11 +199,12 @@ const answer = (
         offset: 0,
         size: output.size,
         sha256: output.sha256,
-        inline: { text: output.text },
-        blob: null,
+        inline: output.inline === null ? null : { text: output.inline },
+        blob: output.blob,
       },
     });
   }
+  if (file !== null) events.push({ type: 'FileCollected', data: { commandId, ...file, at: now } });
   if (foreground !== null) {
     refuseSecondForeground(state);
     const target: OpenCommand | undefined = state.open[foreground];

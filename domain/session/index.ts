@@ -27,6 +27,7 @@ export type { SessionMessage, VerifiedMessage } from './deviceMessage.ts';
 export { type Due, dueDecisions, parseIso } from './dueDecisions.ts';
 export type { CommandEnd, DeviceMessageRecord, SessionEvent, SessionEventType } from './events.ts';
 export {
+  closedEnd,
   isKnownCommand,
   isSettled,
   type OpenCommand,

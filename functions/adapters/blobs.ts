@@ -55,6 +55,28 @@ export class Blobs {
       : { output };
   }
 
+  /** Stores what the server answered to a command, under a name that follows from its content. */
+  async storeAnswer(
+    tenantId: string,
+    sessionId: string,
+    commandId: string,
+    text: string,
+    sha256: string,
+  ): Promise<{ readonly blob: string; readonly etag: string }> {
+    const blob = `${outputContainer}/${tenantId}/${sessionId}/${commandId}-${sha256}`;
+    const content = Buffer.from(text);
+    try {
+      const { etag } = await this.#client(blob)
+        .getBlockBlobClient()
+        .upload(content, content.length, { conditions: { ifNoneMatch: '*' } });
+      return { blob, etag: etag ?? '' };
+    } catch (error) {
+      const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+      if (status !== 409 && status !== 412) throw error;
+      return { blob, etag: (await this.etagOf(blob)) ?? '' };
+    }
+  }
+
   /** A read ticket that makes browsers save the file, never show it. */
   async downloadUrl(
     blob: string,

@@ -19,21 +19,23 @@ export const outputSize = (parts: readonly OutputPart[]): number => {
   return last === undefined ? 0 : last.offset + last.size;
 };
 
-/** Its bytes from byte `from` on, out of the events or out of the blob that they name. */
+/** Its bytes from byte `from` up to `end`, out of the events or out of the blob that they name. */
 export async function* outputBytes(
   services: Services,
   parts: readonly OutputPart[],
   from = 0,
+  end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Uint8Array> {
   for (const { offset, size, inline, blob } of parts) {
     const skipped = Math.max(0, from - offset);
-    if (skipped >= size) continue;
+    const wanted = Math.min(size, end - offset) - skipped;
+    if (wanted <= 0) continue;
     if (inline !== null) {
       const bytes =
         inline.bytes === undefined ? Buffer.from(inline.text) : Buffer.from(inline.bytes, 'base64');
-      yield bytes.subarray(skipped);
+      yield bytes.subarray(skipped, skipped + wanted);
     } else if (blob !== null) {
-      for await (const chunk of await services.blobs.read(blob, offset + skipped, size - skipped))
+      for await (const chunk of await services.blobs.read(blob, offset + skipped, wanted))
         yield chunk as Uint8Array;
     }
   }
@@ -47,7 +49,7 @@ export const outputStart = async (
 ): Promise<string> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of outputBytes(services, parts)) {
+  for await (const chunk of outputBytes(services, parts, 0, most)) {
     chunks.push(chunk);
     size += chunk.length;
     if (size >= most) break;

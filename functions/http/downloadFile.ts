@@ -30,7 +30,9 @@ export const downloadFile = (services: Services): Route => ({
         data: { sessionId, fileId: data.fileId, sha256: data.sha256, by: actor.id, expiresAt, at },
       }));
       const { name, size, sha256 } = data;
-      return json(200, { fileId, name, size, sha256, url, expiresAt, replaced: etag !== data.etag });
+      // The device may have missed the answer that told it the ETag.
+      const replaced = data.etag !== '' && etag !== data.etag;
+      return json(200, { fileId, name, size, sha256, url, expiresAt, replaced });
     }
     throw new DomainError('FILE_UNKNOWN', 'There is no such file in this session.');
   }),

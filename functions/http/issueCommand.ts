@@ -10,7 +10,12 @@ import {
 } from '../../domain/catalogue/index.ts';
 import { DomainError } from '../../domain/domainError.ts';
 import type { Head } from '../../domain/eventStore.ts';
-import type { IssuedCommand, SessionCommand, SessionState } from '../../domain/session/index.ts';
+import {
+  type IssuedCommand,
+  isKnownCommand,
+  type SessionCommand,
+  type SessionState,
+} from '../../domain/session/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
 import { resendCommand, sendExecute, signCommand } from '../streams/delivery.ts';
@@ -28,6 +33,7 @@ import {
 } from './route.ts';
 import { answerOf, isAnsweredHere, type ServerCommandContext } from './serverCommands.ts';
 import { commandFromEvents, commandResource, newCommandResource } from './sessionResource.ts';
+import { storedAnswer } from './storedAnswer.ts';
 import { nextHead } from './waiting.ts';
 
 const longestWait = 60;
@@ -55,15 +61,20 @@ export const issueCommand = (services: Services): Route => ({
       tenantId,
       sessionId,
       signed.metadata(commandId),
-      (now, state): SessionCommand =>
-        issued.signed === null
-          ? {
-              type: 'AnswerCommand',
-              command: issued,
-              answer: answerOf({ command: bound, state, rights: rightsOf(signed), asked }),
-              now,
-            }
-          : { type: 'IssueCommand', command: issued, now },
+      async (now, state): Promise<SessionCommand> => {
+        if (issued.signed !== null) return { type: 'IssueCommand', command: issued, now };
+        const answer = answerOf({ command: bound, state, rights: rightsOf(signed), asked });
+        // What was answered before, or is refused, stores nothing.
+        const isOpenTo = state.status === 'connected' && !isKnownCommand(state, commandId);
+        return {
+          type: 'AnswerCommand',
+          command: issued,
+          answer: isOpenTo
+            ? await storedAnswer(services, tenantId, sessionId, issued, answer)
+            : { error: answer.error, output: null, file: null, foreground: null },
+          now,
+        };
+      },
       found,
     );
     services.surroundings.passes('command-appended');
@@ -144,7 +155,7 @@ const prepare = async (
 };
 
 /** As much output as fits into the answer of `status`; all of it is to be read with `GET …/output`. */
-const shownOutput = 4_000;
+const shownOutput = 64 * 1024;
 
 const statusOf = async (
   services: Services,

@@ -1,9 +1,10 @@
+import { keptOutputId } from '../../domain/catalogue/index.ts';
 import type { Services } from '../services.ts';
 import { findSession } from './findSession.ts';
 import { json, type Route, signedIn } from './route.ts';
 import { eventsOfType } from './sessionEvents.ts';
 
-/** Files that were collected in a session. */
+/** Files that were collected in a session, and output that was kept as a file. */
 export const listFiles = (services: Services): Route => ({
   name: 'listFiles',
   method: 'GET',
@@ -13,7 +14,8 @@ export const listFiles = (services: Services): Route => ({
     const files: object[] = [];
     for await (const { data } of eventsOfType(services, signed.caller.tenantId, sessionId, 'FileCollected')) {
       const { commandId, fileId, name, path, size, sha256, at } = data;
-      files.push({ commandId, fileId, name, path, size, sha256, collectedAt: at });
+      const kind = fileId === keptOutputId(commandId) ? 'output' : 'file';
+      files.push({ commandId, fileId, kind, name, path, size, sha256, collectedAt: at });
     }
     return json(200, { files });
   }),

@@ -23,9 +23,12 @@ export const readOutput = (services: Services): Route => ({
     }));
     const parts = await outputParts(services, tenantId, sessionId, commandId);
     const size = outputSize(parts);
-    const from = startOf(signed.request.headers.get('range'));
+    const range = rangeOf(signed.request.headers.get('range'));
+    const { from } = range;
+    const end = Math.min(size, range.end);
     if (from > 0 && from >= size) return { status: 416, headers: { 'content-range': `bytes */${size}` } };
-    const source = outputBytes(services, parts, from);
+    const isWhole = from === 0 && end === size;
+    const source = outputBytes(services, parts, from, end);
     const body = new ReadableStream<Uint8Array>({
       async pull(controller) {
         const { done, value } = await source.next();
@@ -37,10 +40,10 @@ export const readOutput = (services: Services): Route => ({
       },
     });
     return {
-      status: from === 0 ? 200 : 206,
+      status: isWhole ? 200 : 206,
       // What a device wrote is never to be shown by a browser.
       headers: {
-        ...(from === 0 ? {} : { 'content-range': `bytes ${from}-${size - 1}/*` }),
+        ...(isWhole ? {} : { 'content-range': `bytes ${from}-${end - 1}/*` }),
         'content-type': 'application/x-ndjson',
         'content-disposition': 'attachment',
         'x-content-type-options': 'nosniff',
@@ -50,5 +53,10 @@ export const readOutput = (services: Services): Route => ({
   }),
 });
 
-/** First byte of an open range (`bytes=N-`), the only kind that makes sense while an output grows; anything else means all. */
-const startOf = (range: string | null): number => Number(/^bytes=(\d{1,15})-$/.exec(range ?? '')?.[1] ?? 0);
+/** Bytes from `from` up to `end` (`bytes=N-` or `bytes=N-M`); any other kind of range makes no sense while an output grows and means all. */
+const rangeOf = (range: string | null): { readonly from: number; readonly end: number } => {
+  const [, first, last = ''] = /^bytes=(\d{1,15})-(\d{1,15})?$/.exec(range ?? '') ?? [];
+  const from = Number(first ?? 0);
+  const end = last === '' ? Number.POSITIVE_INFINITY : Number(last) + 1;
+  return from < end ? { from, end } : { from: 0, end: Number.POSITIVE_INFINITY };
+};

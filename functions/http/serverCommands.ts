@@ -5,9 +5,8 @@ import {
   helpRows,
   type Platform,
 } from '../../domain/catalogue/index.ts';
-import { openCommands, type ServerAnswer, type SessionState } from '../../domain/session/index.ts';
+import { closedEnd, openCommands, type SessionState } from '../../domain/session/index.ts';
 import { type JobRow } from '../../domain/views/index.ts';
-import { sha256 } from '../../evidence/canonical.ts';
 
 /** What a command that needs no device may look at. */
 export interface ServerCommandContext {
@@ -18,10 +17,17 @@ export interface ServerCommandContext {
   readonly asked: (JobRow & { readonly output: string }) | undefined;
 }
 
-const largestAnswer = 8 * 1024;
+/** What a command that needs no device comes to. */
+export interface Answer {
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** JSON lines; empty when there is nothing to show. */
+  readonly text: string;
+  /** Command that comes to the foreground. */
+  readonly foreground: string | null;
+}
 
 /** The answers to commands that need no device. A name that is not here is not supported by this version, and says so. */
-const answers: Readonly<Record<string, (context: ServerCommandContext) => ServerAnswer>> = {
+const answers: Readonly<Record<string, (context: ServerCommandContext) => Answer>> = {
   connect: ({ state }) => {
     const { sessionId, deviceId, hostName, platform, agentVersion, directory, connectedAt, capabilities } =
       state;
@@ -29,7 +35,7 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
       { sessionId, deviceId, hostName, platform, agentVersion, directory, connectedAt, capabilities },
     ]);
   },
-  cls: () => ({ error: null, output: null, foreground: null }),
+  cls: () => ({ error: null, text: '', foreground: null }),
   jobs: ({ state }) =>
     rows(
       openCommands(state).map((open) => ({
@@ -48,28 +54,31 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
         'COMMAND_UNKNOWN',
         'There is no such command in this session. `jobs` lists those that run.',
       );
-    const { commandId, line, state, issuedAt, startedAt, endedAt, exitCode } = asked;
-    const about = {
-      commandId,
-      line: line.slice(0, 500).toWellFormed(),
-      state,
-      issuedAt,
-      startedAt,
-      endedAt,
-      exitCode,
-    };
-    // Escapes may make it many times longer, and an answer has to fit into its event.
-    let { output } = asked;
-    while (Buffer.byteLength(JSON.stringify({ ...about, output })) >= largestAnswer) {
-      output = output.slice(0, output.length / 2).toWellFormed();
-    }
-    return rows([{ ...about, output }]);
+    const { commandId, line, state, background, issuedAt, startedAt, endedAt, duration, exitCode } = asked;
+    const { error, files, outputSize, output } = asked;
+    const about = { commandId, line, state, background, issuedAt, startedAt, endedAt, duration, exitCode };
+    return rows([
+      {
+        ...about,
+        error: error === null ? null : `${error.code}: ${error.message}`,
+        files: files.map(({ fileId }) => fileId),
+        outputSize,
+        output,
+      },
+    ]);
   },
   fg: ({ state, command }) => {
     const commandId = String(command.parameters['command_id']).toLowerCase();
     const target = state.open[commandId];
-    if (target === undefined)
-      return failed('COMMAND_UNKNOWN', 'No such command runs. `jobs` lists those that run.');
+    if (target === undefined) {
+      const end = closedEnd(state, commandId);
+      return end === undefined
+        ? failed('COMMAND_UNKNOWN', 'There is no such command in this session. `jobs` lists those that run.')
+        : failed(
+            'COMMAND_ENDED',
+            `This command has ended (${end}). \`status ${commandId}\` shows what it printed.`,
+          );
+    }
     if (!target.background) return failed('NOT_IN_BACKGROUND', 'This command is in the foreground already.');
     if (state.foreground !== null)
       return failed(
@@ -92,26 +101,20 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Server
 
 export const isAnsweredHere = (name: string): boolean => answers[name] !== undefined;
 
-export const answerOf = (context: ServerCommandContext): ServerAnswer => {
+export const answerOf = (context: ServerCommandContext): Answer => {
   const answer = answers[context.command.name];
   if (answer === undefined) throw new Error(`${context.command.name} is not answered by the server`);
   return answer(context);
 };
 
-const failed = (code: string, message: string): ServerAnswer => ({
+const failed = (code: string, message: string): Answer => ({
   error: { code, message },
-  output: null,
+  text: '',
   foreground: null,
 });
 
-/** JSON lines, cut between rows when they would not fit into an event. */
-const rows = (list: readonly object[]): ServerAnswer => {
-  let text = '';
-  for (const row of list) {
-    const line = `${JSON.stringify(row)}\n`;
-    if (Buffer.byteLength(text) + Buffer.byteLength(line) > largestAnswer) break;
-    text += line;
-  }
-  const output = text === '' ? null : { text, size: Buffer.byteLength(text), sha256: sha256(text) };
-  return { error: null, output, foreground: null };
-};
+const rows = (list: readonly object[]): Answer => ({
+  error: null,
+  text: list.map((row) => `${JSON.stringify(row)}\n`).join(''),
+  foreground: null,
+});

@@ -25,7 +25,7 @@ export const arbitraryCommand: fc.Arbitrary<SessionCommand> = fc.oneof(
   fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({
     type: 'AnswerCommand',
     command: command(id, { signed: null, requestHash: 'e'.repeat(64) }),
-    answer: { error: null, output: null, foreground: null },
+    answer: { error: null, output: null, file: null, foreground: null },
     now: at(when),
   })),
   fc.record({ id: commandId, seconds }).map(({ id, seconds: when }): SessionCommand => ({

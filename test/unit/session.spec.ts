@@ -126,15 +126,29 @@ describe('issuing a command', () => {
       .thenRefuses('SESSION_FULL');
   });
   it('ends at once when no device is needed', () => {
-    const output = { text: '{}\n', size: 3, sha256: 'd'.repeat(64) };
+    const output = { inline: '{}\n', blob: null, size: 3, sha256: 'd'.repeat(64) };
     const ask = {
       ...issue('c1', { name: 'jobs', signed: null }),
       type: 'AnswerCommand',
-      answer: { error: null, output, foreground: null },
+      answer: { error: null, output, file: null, foreground: null },
     } as const;
     given(requested(), connected)
       .when(ask as never)
       .thenTypes('CommandIssued', 'CommandOutputRecorded', 'CommandCompleted');
+    const { sha256 } = output;
+    const file = {
+      fileId: 'c1-output',
+      name: 'r',
+      path: { text: 'r' },
+      size: 3,
+      sha256,
+      etag: 'e',
+      blob: 'b/c',
+    };
+    const kept = { ...ask, answer: { ...ask.answer, file } };
+    given(requested(), connected)
+      .when(kept as never)
+      .thenTypes('CommandIssued', 'CommandOutputRecorded', 'FileCollected', 'CommandCompleted');
     // It does not need the foreground either.
     given(requested(), connected, issued('c9'))
       .when(ask as never)

@@ -101,7 +101,10 @@ describe('commands', () => {
     ['getfile', 'path size sha256 fileId'],
     ['download', 'path size sha256 fileId'],
     ['jobs', 'commandId name line state background issuedAt startedAt'],
-    ['status', 'commandId line state issuedAt startedAt endedAt exitCode output'],
+    [
+      'status',
+      'commandId line state background issuedAt startedAt endedAt duration exitCode error files outputSize output',
+    ],
     ['help', 'name summary platforms level'],
     ['nosuchcommand', ''],
   ])('%s has the columns %s', (name, columns) => {

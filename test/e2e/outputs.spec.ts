@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { LiveResponseClient } from '../../sdk/index.ts';
+import { removeTree } from '../support/plantedNames.ts';
+import { eventually, inSession, responder } from '../support/responders.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(inject('cloud').dataDir, 'outputs-'));
+});
+afterAll(() => removeTree(folder));
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+const outputOf = async (client: LiveResponseClient, sessionId: string, commandId: string): Promise<Buffer> =>
+  Buffer.from(await new Response(await client.output(sessionId, commandId)).arrayBuffer());
+
+const rowsIn = (output: Buffer): Record<string, unknown>[] =>
+  output
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('findfile', () => {
+  it('finds by name and wildcard from the directory of the session', async () => {
+    const ana = responder('ana');
+    const top = await mkdtemp(join(folder, 'find-'));
+    await mkdir(join(top, 'a/b'), { recursive: true });
+    await Promise.all(['a/invoice.exe', 'a/b/Invoice.EXE'].map((name) => writeFile(join(top, name), 'MZ')));
+    await symlink(top, join(top, 'a/b/loop'));
+    await inSession(ana, async ({ sessionId }) => {
+      await ana.runCommand(sessionId, `cd "${top}"`);
+      const found = async (line: string): Promise<unknown[]> => {
+        const command = await ana.runCommand(sessionId, line);
+        expect(command).toMatchObject({ state: 'Completed', error: null });
+        return rowsIn(await outputOf(ana, sessionId, command.commandId)).map(({ path }) => path);
+      };
+      expect(await found('findfile invoice.exe a')).toEqual([join(top, 'a/invoice.exe')]);
+      expect(await found('findfile *.exe . -ignore_case')).toEqual([
+        join(top, 'a/invoice.exe'),
+        join(top, 'a/b/Invoice.EXE'),
+      ]);
+      const refused = await ana.runCommand(sessionId, 'findfile a/invoice.exe');
+      expect(refused).toMatchObject({ state: 'Failed', error: { code: 'NAME_INVALID' } });
+    });
+  });
+
+  it('shows a hit while it still searches, and can be cancelled', async () => {
+    const ana = responder('ana');
+    await inSession(ana, async ({ sessionId }) => {
+      // The first directory that is read holds it; the rest of this machine takes a while.
+      const command = await ana.issueCommand(sessionId, 'findfile etc &');
+      const [hit] = await eventually('the hit is shown', async () => {
+        const rows = rowsIn(await outputOf(ana, sessionId, command.commandId));
+        return rows.length > 0 && rows;
+      });
+      expect(hit).toMatchObject({ path: '/etc', kind: 'directory', note: null });
+      expect(await ana.command(sessionId, command.commandId)).toMatchObject({ state: 'Started' });
+      await ana.cancelCommand(sessionId, command.commandId);
+      const ended = await eventually('the search has ended', async () => {
+        const now = await ana.command(sessionId, command.commandId);
+        return now.endedAt !== null && now;
+      });
+      expect(ended.state).toBe('Cancelled');
+    });
+  });
+});
+
+describe('output that a line keeps as a file', () => {
+  it('is listed and can be downloaded like a collected file', async () => {
+    const ana = responder('ana');
+    const top = await mkdtemp(join(folder, 'kept-'));
+    await writeFile(join(top, 'one'), 'x');
+    await inSession(ana, async ({ sessionId }) => {
+      const short = await ana.runCommand(sessionId, `dir "${top}" > reports/list.json`);
+      const help = await ana.runCommand(sessionId, 'help > help.json');
+      const empty = await ana.runCommand(sessionId, `findfile nothing "${top}" > none.json`);
+      const both = await ana.runCommand(sessionId, `getfile "${join(top, 'one')}" > "what I took.json"`);
+      await ana.runCommand(sessionId, `dir "${top}"`);
+      const files = await ana.files(sessionId);
+      expect(files.map(({ kind, name, path }) => [kind, name, path.text])).toEqual([
+        ['output', 'list.json', 'reports/list.json'],
+        ['output', 'help.json', 'help.json'],
+        ['output', 'none.json', 'none.json'],
+        ['file', 'one', join(top, 'one')],
+        ['output', 'what I took.json', 'what I took.json'],
+      ]);
+      for (const { commandId } of [short, help, empty, both]) {
+        const output = await outputOf(ana, sessionId, commandId);
+        const file = files.find((one) => one.commandId === commandId && one.kind === 'output');
+        expect(file).toMatchObject({ size: output.length, sha256: sha256(output) });
+        const download = await ana.fileDownload(sessionId, file?.fileId ?? '');
+        expect(download).toMatchObject({ replaced: false, sha256: sha256(output) });
+        const copy = join(top, `copy of ${commandId}`);
+        await ana.download(download, copy);
+        expect((await readFile(copy)).equals(output)).toBe(true);
+      }
+      expect((await outputOf(ana, sessionId, help.commandId)).length).toBeGreaterThan(0);
+      const status = await ana.runCommand(sessionId, `status ${both.commandId}`);
+      const [row] = rowsIn(await outputOf(ana, sessionId, status.commandId));
+      expect(row?.['files']).toEqual([both.commandId, `${both.commandId}-output`]);
+    });
+  });
+});
