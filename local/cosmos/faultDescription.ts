@@ -16,8 +16,10 @@ export interface Fault {
   readonly delayMs: number;
   /** Cuts the connection: before the work, or after it so that the outcome stays unknown to the client. */
   readonly cut: 'before' | 'after' | undefined;
-  /** A replica answers that lacks the last write. Weak point reads only; others never meet it. */
+  /** A replica answers that lacks the last writes. Weak reads only; others never meet it. */
   readonly stale: boolean;
+  /** How many of the container's last transactions it lacks; a point read lacks the item's last write. */
+  readonly lag: number;
   readonly status: number | undefined;
   readonly substatus: number | undefined;
   readonly retryAfterMs: number | undefined;
@@ -26,9 +28,11 @@ export interface Fault {
 }
 
 const known = new Set([
-  ...['kind', 'container', 'times', 'forMs', 'probability', 'delayMs', 'cut', 'stale'],
+  ...['kind', 'container', 'times', 'forMs', 'probability', 'delayMs', 'cut', 'stale', 'lag'],
   ...['status', 'substatus', 'retryAfterMs'],
 ]);
+
+const staleKinds = new Set(['readItem', 'query', 'listItems', 'changeFeed']);
 
 /** The substatus that the service sends with a status, where the SDK acts on it. */
 const usualSubstatus: Readonly<Record<number, number>> = { 410: 1002, 429: 3200 };
@@ -49,7 +53,9 @@ export function readFault(given: Json, kinds: ReadonlySet<string>): Fault {
     throw badRequest("cut is 'before' or 'after'.");
   if (container !== undefined && typeof container !== 'string') throw badRequest('container is an id.');
   const stale = given.stale === true;
-  if (stale && given.kind !== 'readItem') throw badRequest('Only readItem can be stale.');
+  if (stale && !staleKinds.has(given.kind)) {
+    throw badRequest(`Only ${[...staleKinds].join(', ')} can be stale.`);
+  }
   const number = (name: string, min: number, max: number) => numberOf(given, name, min, max);
   const forMs = number('forMs', 1, Number.MAX_SAFE_INTEGER);
   const status = number('status', 400, 599);
@@ -64,6 +70,7 @@ export function readFault(given: Json, kinds: ReadonlySet<string>): Fault {
     delayMs: number('delayMs', 0, Number.MAX_SAFE_INTEGER) ?? 0,
     cut,
     stale,
+    lag: number('lag', 1, Number.MAX_SAFE_INTEGER) ?? 1,
     status,
     substatus:
       number('substatus', 0, Number.MAX_SAFE_INTEGER) ??

@@ -15,8 +15,8 @@ export interface Faults {
   list(): JsonObject[];
   /** Takes one use of the first fault for this request. Throws the status it asks for. */
   meet(occasion: Occasion): Promise<'before' | 'after' | undefined>;
-  /** Whether a read that may be stale is to be. Takes one use. */
-  meetStale(occasion: Occasion): boolean;
+  /** How many transactions a read that may be stale is to lack, if any. Takes one use. */
+  meetStale(occasion: Occasion): number | undefined;
 }
 
 interface ActiveFault extends Fault {
@@ -63,6 +63,6 @@ export function createFaults(kinds: ReadonlySet<string>): Faults {
         fault.retryAfterMs === undefined ? {} : { 'x-ms-retry-after-ms': String(fault.retryAfterMs) },
       );
     },
-    meetStale: (occasion) => take(occasion, true) !== undefined,
+    meetStale: (occasion) => take(occasion, true)?.lag,
   };
 }

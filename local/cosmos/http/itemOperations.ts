@@ -97,9 +97,12 @@ async function answerInContainer(
       return jsonAnswer(200, plan, metadataCharge);
     }
     case 'query':
-      return answerQuery(account, container, request, readQueryRequest(jsonBody(request)));
+      return answerQuery(account, container, kind, request, readQueryRequest(jsonBody(request)));
     case 'listItems':
-      return answerQuery(account, container, request, { query: 'SELECT * FROM c', parameters: new Map() });
+      return answerQuery(account, container, kind, request, {
+        query: 'SELECT * FROM c',
+        parameters: new Map(),
+      });
     case 'changeFeed':
       return answerChangeFeed(account, container, request);
     default:
@@ -117,7 +120,20 @@ function asReplicaSees(
   const previous = items.findPrevious(stored);
   if (previous === undefined) return stored;
   if (seenLsns(request).some((lsn) => lsn >= previous.lsn)) return stored;
-  return faults.meetStale({ kind: 'readItem', container }) ? previous.before : stored;
+  return faults.meetStale({ kind: 'readItem', container }) === undefined ? stored : previous.before;
+}
+
+/** The last transaction that the replica knows which answers a weak read, if it lags behind. */
+function horizonOf(
+  { faults }: Account,
+  container: Container,
+  kind: 'query' | 'listItems' | 'changeFeed',
+  request: CosmosRequest,
+): number | undefined {
+  const seen = Math.max(0, ...seenLsns(request));
+  if (isStrongRead(request) || seen >= container.lsn) return undefined;
+  const lag = faults.meetStale({ kind, container: container.id });
+  return lag === undefined ? undefined : Math.max(seen, container.lsn - lag);
 }
 
 function wantsNoContent(request: CosmosRequest): boolean {
@@ -166,10 +182,12 @@ async function answerBatch(
 function answerQuery(
   account: Account,
   container: Container,
+  kind: 'query' | 'listItems',
   request: CosmosRequest,
   query: QueryRequest,
 ): Answer {
   const strong = isStrongRead(request);
+  const horizon = horizonOf(account, container, kind, request);
   const page = runQuery(
     account.database,
     container,
@@ -177,6 +195,7 @@ function answerQuery(
     scopeOf(container, request),
     pageSize(request),
     header(request, 'x-ms-continuation'),
+    horizon === undefined ? undefined : account.items.replicaAt(horizon),
   );
   const body = feedBody(container, page.documents);
   return {
@@ -193,7 +212,8 @@ function answerQuery(
 function answerChangeFeed(account: Account, container: Container, request: CosmosRequest): Answer {
   const { mode, scope } = feedScope(container, request);
   const start = readFeedStart(header(request, 'if-none-match'), header(request, 'if-modified-since'));
-  const page = readChangeFeed(account.database, container, mode, scope, start, pageSize(request));
+  const end = horizonOf(account, container, 'changeFeed', request) ?? container.lsn;
+  const page = readChangeFeed(account.database, container, mode, scope, start, pageSize(request), end);
   const headers = { etag: `"${page.lsn}"`, 'x-ms-item-count': String(page.documents.length) };
   const strong = isStrongRead(request);
   if (page.documents.length === 0) return { status: 304, headers, charge: changeFeedCharge(0, strong) };

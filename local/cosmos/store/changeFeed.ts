@@ -56,9 +56,11 @@ export function readChangeFeed(
   scope: Scope,
   start: FeedStart,
   maxItems: number,
+  /** The last transaction to be shown. */
+  end: number,
 ): FeedPage {
   if (mode === 'all') checkAllVersions(container, start);
-  if (start.kind === 'now') return { documents: [], lsn: container.lsn };
+  if (start.kind === 'now') return { documents: [], lsn: end };
   const within = scopeCondition(container, scope);
   const from =
     start.kind === 'after'
@@ -75,8 +77,8 @@ export function readChangeFeed(
           values: [nowInSeconds()],
         };
   const rows = database
-    .prepare(`SELECT lsn, body FROM ${order.table} WHERE ${within.sql}${from.sql}${order.sql}`)
-    .iterate(...within.values, ...from.values, ...order.values) as Iterable<unknown>;
+    .prepare(`SELECT lsn, body FROM ${order.table} WHERE ${within.sql} AND lsn <= ?${from.sql}${order.sql}`)
+    .iterate(...within.values, end, ...from.values, ...order.values) as Iterable<unknown>;
 
   const documents: string[] = [];
   let size = 0;
@@ -90,8 +92,8 @@ export function readChangeFeed(
     size += row.body.length;
     documents.push(mode === 'all' ? row.body : `${row.body.slice(0, -1)},"_lsn":${row.lsn}}`);
   }
-  // Nothing newer lies in this scope, so the reader may stand at the end of the whole container.
-  return { documents, lsn: Math.max(container.lsn, start.kind === 'after' ? start.lsn : 0) };
+  // Nothing newer lies in this scope, so the reader may stand at the end.
+  return { documents, lsn: Math.max(end, start.kind === 'after' ? start.lsn : 0) };
 }
 
 function checkAllVersions(container: Container, start: FeedStart): void {

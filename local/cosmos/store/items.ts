@@ -7,6 +7,7 @@ import { checkId, nowInSeconds, refuseCondition } from './itemRules.ts';
 import { type ItemTable, openItemTable, type StoredItem } from './itemTable.ts';
 import { applyPatch, type Patch } from './patch.ts';
 import { createPreviousVersions, type PreviousVersion } from './previousVersions.ts';
+import type { Replica } from './queryRun.ts';
 import { storedForm } from './storedForm.ts';
 import { openUniqueKeys } from './uniqueKeys.ts';
 import { openVersions } from './versions.ts';
@@ -35,6 +36,8 @@ export interface Items {
   find(container: Container, pk: string, id: string): StoredItem | undefined;
   /** What a replica that has not seen the item's last write would have, if that write is recent. */
   findPrevious(item: StoredItem): PreviousVersion | undefined;
+  /** What a replica that knows no later transaction has of a row. It knows of deletions, though. */
+  replicaAt(horizon: number): Replica;
   create(target: Target, document: JsonObject, when: Conditions): WriteResult;
   replace(target: Target, id: string, document: JsonObject, when: Conditions): WriteResult;
   upsert(target: Target, document: JsonObject, when: Conditions): WriteResult;
@@ -102,6 +105,10 @@ export function openItems(database: Database): Items {
   return {
     find,
     findPrevious: (item) => previous.find(item.row),
+    replicaAt:
+      (horizon) =>
+      ({ row, lsn, body }) =>
+        lsn <= horizon ? body : previous.find(row)?.before?.body,
 
     create(target, document, when) {
       const id = checkId(document.id);

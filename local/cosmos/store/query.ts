@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { nowInSeconds } from './itemRules.ts';
 import { decodeItemPosition, decodeValuePosition } from './itemPosition.ts';
 import { sortInMemory } from './querySort.ts';
-import type { QueryPage, QueryRun } from './queryRun.ts';
+import type { QueryPage, QueryRun, Replica } from './queryRun.ts';
 import { compileQuery, onlyFilters, type QueryRequest } from './queryRequest.ts';
 import { byId, byKey, byRow, streamInOrder } from './queryStream.ts';
 import { pageOfDistinct, pageOfGroups } from './queryValues.ts';
@@ -22,6 +22,7 @@ export function runQuery(
   given: Scope,
   maxItems: number,
   continuation: string | undefined,
+  replica: Replica | undefined,
 ): QueryPage {
   const compiled = compileQuery(request.query);
   const { query, alias } = compiled;
@@ -29,7 +30,7 @@ export function runQuery(
   const scope = given.kind === 'key' ? given : (scopeOfFilter(container, conjuncts, given) ?? given);
   if (scope.kind !== 'key' && scope.spansPartitions && !onlyFilters(query)) throw needsPlan();
   const run: QueryRun = {
-    ...{ database, compiled, maxItems },
+    ...{ database, compiled, maxItems, replica },
     parameters: request.parameters,
     conditions: [
       scopeCondition(container, scope),

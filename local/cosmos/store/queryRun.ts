@@ -20,7 +20,12 @@ export interface QueryRun {
   readonly parameters: Parameters;
   readonly conditions: readonly Condition[];
   readonly maxItems: number;
+  /** Asked for each item when the answer is to lag behind. */
+  readonly replica: Replica | undefined;
 }
+
+/** Gives the JSON text that a lagging replica has of an item; none when it does not have it. */
+export type Replica = (item: { row: number; lsn: number; body: string }) => string | undefined;
 
 /** An item as stored. */
 export interface ItemRow {
@@ -28,16 +33,31 @@ export interface ItemRow {
   pk: string;
   id: string;
   body: string;
+  lsn: number;
 }
 
 /** Bytes of a page; it ends behind the result that reaches them. */
 export const maxPageSize = 4 * 1024 * 1024;
 
-export function selectItems(
+/** The items that a query may have to do with, in the order asked for. */
+export function* selectItems(run: QueryRun, more: readonly Condition[], order: string): Iterable<ItemRow> {
+  for (const one of select(run, more, order, 'row, pk, id, body, lsn')) {
+    const item = one as ItemRow;
+    const body = run.replica === undefined ? item.body : run.replica(item);
+    if (body !== undefined) yield { ...item, body };
+  }
+}
+
+export function countItems(run: QueryRun): number {
+  for (const one of select(run, [], '', 'count(*) AS n')) return (one as { n: number }).n;
+  return 0;
+}
+
+function select(
   run: QueryRun,
   more: readonly Condition[],
   order: string,
-  columns = 'row, pk, id, body',
+  columns: string,
 ): Iterable<unknown> {
   const conditions = [...run.conditions, ...more];
   const where = conditions.map((one) => one.sql).join(' AND ');

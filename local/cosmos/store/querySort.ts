@@ -5,7 +5,7 @@ import { keyOf } from '../sql/select.ts';
 import type { Ordering } from '../sql/syntax.ts';
 import { type Candidate, ItemPage, resultTexts } from './itemPage.ts';
 import type { ItemPosition } from './itemPosition.ts';
-import { type ItemRow, type QueryPage, type QueryRun, selectItems } from './queryRun.ts';
+import { type QueryPage, type QueryRun, selectItems } from './queryRun.ts';
 
 type Sortable = { readonly keys: readonly Json[]; readonly row: number };
 
@@ -14,8 +14,7 @@ export function sortInMemory(run: QueryRun, position: ItemPosition | undefined):
   const { orderBy, distinct } = run.compiled.query;
   const page = new ItemPage(run, position);
   const candidates: Candidate[] = [];
-  for (const one of selectItems(run, [], '')) {
-    const row = one as ItemRow;
+  for (const row of selectItems(run, [], '')) {
     page.loaded += 1;
     const document = JSON.parse(row.body) as JsonObject;
     const keys = keysOf(orderBy, document);

@@ -41,8 +41,7 @@ export function streamInOrder(
 ): QueryPage {
   const from = position === undefined ? [] : [order.from(position)];
   const page = new ItemPage(run, position);
-  for (const one of selectItems(run, from, order.orderBy)) {
-    const row = one as ItemRow;
+  for (const row of selectItems(run, from, order.orderBy)) {
     page.loaded += 1;
     const results = resultTexts(run, row, JSON.parse(row.body) as JsonObject);
     if (results.length === 0) continue;

@@ -5,7 +5,7 @@ import { groupsOf, keyOf } from '../sql/select.ts';
 import type { Expression } from '../sql/syntax.ts';
 import { encodePosition, type ValuePosition } from './itemPosition.ts';
 import {
-  type ItemRow,
+  countItems,
   limitsOfRun,
   maxPageSize,
   type QueryPage,
@@ -40,9 +40,9 @@ export function pageOfDistinct(run: QueryRun, position: ValuePosition | undefine
 function loadRows(run: QueryRun): { rows: Row[]; loaded: number } {
   const rows: Row[] = [];
   let loaded = 0;
-  for (const one of selectItems(run, [], '')) {
+  for (const { body } of selectItems(run, [], '')) {
     loaded += 1;
-    rows.push(...rowsOf(run, JSON.parse((one as ItemRow).body) as JsonObject));
+    rows.push(...rowsOf(run, JSON.parse(body) as JsonObject));
   }
   return { rows, loaded };
 }
@@ -78,10 +78,11 @@ function cutPage(
 }
 
 /** `SELECT VALUE COUNT(1) FROM c`, which needs no item to be loaded. */
-function isCountOfAll({ compiled: { query } }: QueryRun): boolean {
+function isCountOfAll({ compiled: { query }, replica }: QueryRun): boolean {
   const { selection, where, sources, groupBy } = query;
   const counted = selection.kind === 'value' ? countedBy(selection.expression) : undefined;
   return (
+    replica === undefined &&
     counted?.kind === 'literal' &&
     counted.value !== undefined &&
     where === undefined &&
@@ -95,7 +96,5 @@ function countedBy(expression: Expression): Expression | undefined {
 }
 
 function countAll(run: QueryRun): QueryPage {
-  let count = 0;
-  for (const one of selectItems(run, [], '', 'count(*) AS n')) count = (one as { n: number }).n;
-  return { documents: [String(count)], continuation: undefined, loaded: 0 };
+  return { documents: [String(countItems(run))], continuation: undefined, loaded: 0 };
 }

@@ -144,9 +144,37 @@ it.each([
   expect(fault?.met).toBeGreaterThan(0);
 });
 
+it('serves queries and change feeds that lag to those who allow them', async () => {
+  const lagging = await cosmos.newContainer();
+  await lagging.items.create({ id: 'a', pk: 'A', n: 1 });
+  await lagging.items.create({ id: 'b', pk: 'A', n: 1 });
+  await lagging.item('a', 'A').replace({ id: 'a', pk: 'A', n: 2 });
+  const weak = cosmos.client({ consistencyLevel: 'Eventual' }).database('tests').container(lagging.id);
+  const numbers = async (from: Container) =>
+    (await from.items.query('SELECT VALUE c.n FROM c ORDER BY c.id', { partitionKey: 'A' }).fetchAll())
+      .resources;
+  const count = async (from: Container) =>
+    (await from.items.query('SELECT VALUE COUNT(1) FROM c', { partitionKey: 'A' }).fetchAll()).resources;
+  const stale = (kind: string, lag: number) =>
+    cosmos.local('POST', '_local/faults', [{ kind, stale: true, lag, forMs: 60_000 }]);
+  await stale('query', 1);
+  expect(await numbers(weak)).toEqual([1, 1]);
+  expect(await numbers(lagging)).toEqual([2, 1]);
+  await stale('query', 2);
+  expect(await count(weak)).toEqual([1]);
+  await stale('changeFeed', 2);
+  const feed = weak.items.getChangeFeedIterator<{ id: string }>({
+    changeFeedStartFrom: ChangeFeedStartFrom.Beginning('A'),
+  });
+  const ids = async () => ((await feed.readNext()).result ?? []).map((one) => one.id);
+  expect(await ids()).toEqual([]);
+  await cosmos.local('POST', '_local/faults', []);
+  expect(await ids()).toEqual(['b', 'a']);
+});
+
 it('refuses faults it does not understand', async () => {
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'readItem', colour: 1 }])).status).toBe(400);
-  expect((await cosmos.local('POST', '_local/faults', [{ kind: 'query', stale: true }])).status).toBe(400);
+  expect((await cosmos.local('POST', '_local/faults', [{ kind: 'batch', stale: true }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', [{ kind: 'raedItem' }])).status).toBe(400);
   expect((await cosmos.local('POST', '_local/faults', {})).status).toBe(400);
   for (const wrong of [{ times: 0 }, { forMs: -1 }, { probability: 2 }, { status: 200 }, { cut: 'now' }]) {
