@@ -1,5 +1,6 @@
 import { ApiError, ConnectionError, DownloadError, UnexpectedAnswerError } from '../sdk/index.ts';
 import { exitCodes } from './exitCodes.ts';
+import { nextAfterRefusal } from './nextSteps.ts';
 
 /** A failure that is told to the user: what happened and why in the message, what to do next in `next`. */
 export class Failure extends Error {
@@ -50,7 +51,7 @@ export const reportOf = (error: unknown): FailureReport | undefined => {
 };
 
 const reportOfRefusal = ({ code, status, detail, correlationId }: ApiError): FailureReport => {
-  const next = nextByCode[code] ?? (status === 401 ? nextByCode.UNAUTHENTICATED : undefined);
+  const next = nextAfterRefusal(status === 401 ? 'UNAUTHENTICATED' : code);
   return {
     exitCode:
       status === 401 ? exitCodes.notSignedIn : status >= 500 ? exitCodes.unavailable : exitCodes.refused,
@@ -59,18 +60,4 @@ const reportOfRefusal = ({ code, status, detail, correlationId }: ApiError): Fai
     ...(next === undefined ? {} : { next }),
     ...(correlationId === '' ? {} : { correlationId }),
   };
-};
-
-const nextByCode: Readonly<Record<string, string>> = {
-  UNAUTHENTICATED: 'Sign in: lr login',
-  FORBIDDEN: 'Ask an administrator for the role, then sign in again: lr login',
-  RIGHT_MISSING: 'Ask an administrator for the role, then sign in again: lr login',
-  FOREGROUND_BUSY: 'Wait for it, cancel it, or end this line with & to run it in the background.',
-  BACKGROUND_LIMIT: 'Wait for one of the background commands ("jobs") or cancel one.',
-  DEVICE_SESSION_LIMIT: 'Wait until that session ends ("lr sessions"), or ask its holder to disconnect.',
-  USER_SESSION_LIMIT: 'Disconnect one of your sessions ("lr sessions").',
-  TENANT_SESSION_LIMIT: 'Wait until a session ends ("lr sessions"), or have the limit raised.',
-  UNKNOWN_COMMAND: 'Type help for the commands of this device.',
-  SESSION_ENDED: 'Open a new session: lr connect',
-  STORE_BUSY: 'Try again in a moment.',
 };

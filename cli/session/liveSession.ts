@@ -7,6 +7,7 @@ import {
 } from '../../sdk/index.ts';
 import { exitCodes } from '../exitCodes.ts';
 import { Failure } from '../failure.ts';
+import { nextAfterFailure } from '../nextSteps.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
 import { eventShapes, type OutputPart } from './sessionEvent.ts';
 import { type CommandListener, type CommandState, isEnded, type TrackedCommand } from './trackedCommand.ts';
@@ -269,11 +270,17 @@ const bytesOfText = ({
 }): Uint8Array => (bytes === undefined ? Buffer.from(text, 'utf8') : Buffer.from(bytes, 'base64'));
 
 const notConnected = (end: SessionEnd | undefined, data: Record<string, unknown> = {}): Failure => {
-  const { message } = data;
+  const { message, code } = data;
   const why = typeof message === 'string' ? `: ${shownInLine(message)}` : '';
   switch (end) {
     case 'SessionRefused':
-      return new Failure(exitCodes.refused, 'SESSION_REFUSED', `The device refused the session${why}`);
+      return new Failure(
+        exitCodes.refused,
+        'SESSION_REFUSED',
+        `The device refused the session${why}`,
+        (typeof code === 'string' ? nextAfterFailure(code) : undefined) ??
+          "Try again in a moment. When it stays, the agent's log on the device says more.",
+      );
     case 'SessionUnanswered':
       return new Failure(
         exitCodes.unavailable,

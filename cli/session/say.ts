@@ -1,3 +1,4 @@
+import { nextAfterFailure } from '../nextSteps.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
 import { notice, styled } from '../terminal/screen.ts';
 import { shownDuration, shownSize } from '../terminal/units.ts';
@@ -42,6 +43,8 @@ export const sayEnd = (command: TrackedCommand, say: Say = notice): void => {
       process.stderr,
     ),
   );
+  const next = error === null ? undefined : nextAfterFailure(error.code);
+  if (next !== undefined) say(next);
 };
 
 /** Why a session is over. */

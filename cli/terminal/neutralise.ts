@@ -3,11 +3,15 @@
  * that reorders or hides text, or half of a surrogate pair reaches the terminal as itself.
  */
 
-// biome-ignore lint: these characters are what this file is about
+/** C0 controls and DEL. */
 const controls = /[\u0000-\u001f\u007f]/gu;
-/** C1 controls, bidirectional and zero-width marks, line separators, fillers, tags, unpaired surrogates. */
+/**
+ * C1 controls; everything that Unicode lets a screen leave out (zero-width and bidirectional marks, fillers, variation
+ * selectors, tags) or that changes direction; separators of lines and paragraphs; annotations; the blank Braille pattern;
+ * halves of surrogate pairs.
+ */
 const unseen =
-  /[\u0080-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
+  /[\u0080-\u009f]|\p{Default_Ignorable_Code_Point}|\p{Bidi_Control}|\p{Zl}|\p{Zp}|[\ufff9-\ufffb\u2800]|\p{Cs}/gu;
 
 const pictureOf = (control: string): string =>
   control === '\u007f' ? '␡' : String.fromCodePoint(0x2400 + (control.codePointAt(0) ?? 0));

@@ -3,7 +3,7 @@ import { ZodError } from 'zod';
 import { DomainError } from '../../domain/domainError.ts';
 
 /** HTTP status by stable code; a code that is not listed is a bug of ours and answers 500. */
-const statusOf: Readonly<Record<string, number>> = {
+export const statusOf: Readonly<Record<string, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   RIGHT_MISSING: 403,
