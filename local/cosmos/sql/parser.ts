@@ -1,4 +1,4 @@
-import { badRequest, notImitated } from '../errors.ts';
+import { notImitated } from '../errors.ts';
 import { ExpressionParser } from './expressionParser.ts';
 import { syntaxError } from './lexer.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type Source,
 } from './syntax.ts';
 import { TokenReader } from './tokenReader.ts';
+import { checkQuery, selectedExpressions } from './queryRules.ts';
 import { usesAggregate } from './walk.ts';
 
 /** Parses a query. Throws 400 with the place for wrong syntax, and with a name for what is not imitated. */
@@ -187,28 +188,8 @@ class QueryParser {
   }
 }
 
-export function selectedExpressions(selection: Selection): Expression[] {
-  if (selection.kind === 'all') return [];
-  return selection.kind === 'value'
-    ? [selection.expression]
-    : selection.fields.map((field) => field.expression);
-}
-
 function nameOf(expression: Expression): string | undefined {
   if (expression.kind !== 'property') return undefined;
   const last = expression.path.at(-1) ?? expression.root;
   return typeof last === 'string' ? last : undefined;
-}
-
-function checkQuery({ selection, sources, where, groupBy, orderBy, aggregates }: Query): void {
-  const visible = sources.filter((source) => source.kind !== 'container' || !source.isHidden);
-  if (selection.kind === 'all' && visible.length !== 1) {
-    throw badRequest("'SELECT *' is only valid with a single input set.");
-  }
-  if (where !== undefined && usesAggregate(where)) {
-    throw badRequest('Aggregates may be selected, but not stand in WHERE.');
-  }
-  if ((groupBy.length > 0 || aggregates) && orderBy.length > 0) {
-    throw notImitated('ORDER BY with GROUP BY or aggregates');
-  }
 }

@@ -1,7 +1,7 @@
 import { badRequest } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { isGrouped, limitsOf } from '../sql/select.ts';
-import { selectedExpressions } from '../sql/parser.ts';
+import { selectedExpressions } from '../sql/queryRules.ts';
 import { printExpression, printFrom, printGroupBy, printSelected, printWhere } from '../sql/print.ts';
 import type { AggregateName, Expression, Field, Query } from '../sql/syntax.ts';
 import { usesAggregate } from '../sql/walk.ts';
