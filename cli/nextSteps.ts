@@ -70,6 +70,7 @@ const failures: Readonly<Record<string, string>> = {
   FILE_NOT_FOUND: readAgain,
   NOT_A_FILE: readAgain,
   NOT_A_DIRECTORY: readAgain,
+  NAME_INVALID: 'Write findfile NAME DIRECTORY; * in the name stands for what you do not know.',
   NAME_TOO_LONG: 'Change into a directory above it (cd) and give a shorter path from there.',
   LINK_LOOP: 'Give the path of the file itself: dir -output json shows where links lead.',
   ACCESS_DENIED: 'The agent may not read it: another program holds or protects it.',

@@ -73,6 +73,7 @@ const programFor = (finish: (exitCode: number) => void): Command => {
   add('connect', 'open a console on a device, by id or by the beginning of its name')
     .argument('<device>')
     .option(...reason('lr connect'))
+    .option('--json', 'with lines from a pipe: print one object per command')
     .action(act(([device = ''], options) => connect(device, options)));
   add('run', 'run lines on a device, one after the other, and disconnect')
     .argument('<device>')

@@ -1,8 +1,9 @@
 import { InteractiveConsole } from '../console/interactiveConsole.ts';
 import { historyFile, LineHistory } from '../console/lineHistory.ts';
-import { runPipedLines } from '../console/pipedConsole.ts';
-import { type GlobalOptions, openClient } from '../context.ts';
+import { commandsFromPipe, runPipedLines } from '../console/pipedConsole.ts';
+import { type GlobalOptions, type JsonOption, openClient } from '../context.ts';
 import { exitCodes } from '../exitCodes.ts';
+import { Failure } from '../failure.ts';
 import { findDevice } from '../session/findDevice.ts';
 import { leaveSession } from '../session/leaveSession.ts';
 import { LiveSession } from '../session/liveSession.ts';
@@ -10,13 +11,15 @@ import { sayConnected } from '../session/say.ts';
 import { shownInLine } from '../terminal/neutralise.ts';
 import { notice } from '../terminal/screen.ts';
 import { withSpinner } from '../terminal/spinner.ts';
+import { run } from './run.ts';
 
-export interface ConnectOptions extends GlobalOptions {
+export interface ConnectOptions extends GlobalOptions, JsonOption {
   readonly reason: string;
 }
 
 /** A console on the device: interactive on a terminal, line by line from a pipe. Always disconnects at the end. */
 export const connect = async (device: string, options: ConnectOptions): Promise<number> => {
+  if (options.json === true) return runAsJson(device, options);
   const { client, selected } = await openClient(options);
   const cut = options.cut === true;
   const { deviceId, name } = await findDevice(client, device);
@@ -33,6 +36,19 @@ export const connect = async (device: string, options: ConnectOptions): Promise<
     forget();
     await leaveSession(session);
   }
+};
+
+/** One object per command of a pipe, like `run --json`. A person at a terminal has no use for it. */
+const runAsJson = (device: string, options: ConnectOptions): Promise<number> => {
+  if (process.stdin.isTTY) {
+    throw new Failure(
+      exitCodes.usage,
+      'JSON_NEEDS_PIPE',
+      'connect --json takes its lines from a pipe, and this is a terminal.',
+      'Pipe lines into it, or use lr run DEVICE LINE… --json. In the console, -output json shows one command so.',
+    );
+  }
+  return run(device, commandsFromPipe, options);
 };
 
 /** On a terminal Ctrl+C is a key once the prompt is there; before that, and from a pipe, it is a signal. */

@@ -17,7 +17,11 @@ export interface RunOptions extends GlobalOptions, JsonOption {
 }
 
 /** Runs the lines one after the other in a session of their own. A line that ends with & is waited for at the end. */
-export const run = async (device: string, lines: readonly string[], options: RunOptions): Promise<number> => {
+export const run = async (
+  device: string,
+  lines: readonly string[] | ((session: LiveSession) => AsyncIterable<string>),
+  options: RunOptions,
+): Promise<number> => {
   const { client } = await openClient(options);
   const { deviceId, name } = await findDevice(client, device);
   const session = await LiveSession.open(client, deviceId, options.reason);
@@ -26,7 +30,7 @@ export const run = async (device: string, lines: readonly string[], options: Run
     await withSpinner(`Connecting to ${shownInLine(name)}`, Promise.race([session.connected, stop.asked]));
     if (stop.isAsked()) return exitCodes.stopped;
     if (!options.json) sayConnected(session);
-    return await runLines(session, lines, options, stop);
+    return await runLines(session, typeof lines === 'function' ? lines(session) : lines, options, stop);
   } finally {
     stop.forget();
     await leaveSession(session);
@@ -35,13 +39,13 @@ export const run = async (device: string, lines: readonly string[], options: Run
 
 const runLines = async (
   session: LiveSession,
-  lines: readonly string[],
+  lines: Iterable<string> | AsyncIterable<string>,
   { json = false, cut = false }: RunOptions,
   stop: Stop,
 ): Promise<number> => {
   let worst: number = exitCodes.completed;
   const runs: Promise<void>[] = [];
-  for (const line of lines) {
+  for await (const line of lines) {
     if (stop.isAsked() || session.end !== undefined) {
       worst = Math.max(worst, stop.isAsked() ? exitCodes.stopped : exitCodes.lost);
       notice(`Not run any more: ${shownInLine(line)}`);

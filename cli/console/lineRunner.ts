@@ -37,6 +37,8 @@ export interface LineRunnerOptions {
 }
 
 const leaving = new Set(['exit', 'quit', 'disconnect']);
+/** True for the words that end the session. */
+export const isLeaving = (line: string): boolean => leaving.has(line.toLowerCase());
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Does what this client does itself and sends every other line to the server. Never throws for a refused line. */
@@ -44,7 +46,7 @@ export const runLine = async (typed: string, options: LineRunnerOptions): Promis
   const line = typed.trim();
   const word = line.toLowerCase();
   if (line === '') return { kind: 'done' };
-  if (leaving.has(word)) return { kind: 'leave' };
+  if (isLeaving(line)) return { kind: 'leave' };
   if (word === 'cls') {
     if (process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[3J\x1b[H');
     return { kind: 'done' };

@@ -5,7 +5,7 @@ import type { LiveSession } from '../session/liveSession.ts';
 import { sessionEndText } from '../session/say.ts';
 import { notice } from '../terminal/screen.ts';
 import type { CommandView } from './commandView.ts';
-import { type LineRunnerOptions, refusedExitCode, runLine } from './lineRunner.ts';
+import { isLeaving, type LineRunnerOptions, refusedExitCode, runLine } from './lineRunner.ts';
 import { ShownOutput } from './shownOutput.ts';
 
 /** Runs the lines of stdin one after the other, waits for what is in the background, and gives the worst exit code. */
@@ -28,11 +28,7 @@ export const runPipedLines = async (
       raised = view;
     },
   };
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  // A pipe may stay open and silent for longer than the session lives.
-  const stop = () => lines.close();
-  session.settled.then(stop, stop);
-  for await (const line of lines) {
+  for await (const line of linesFromPipe(session)) {
     if (session.end !== undefined || session.fault !== undefined) break;
     const outcome = await runLine(line, options);
     if (outcome.kind === 'leave') break;
@@ -53,3 +49,20 @@ export const runPipedLines = async (
   }
   return worst;
 };
+
+const linesFromPipe = (session: LiveSession): AsyncIterable<string> => {
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  // A pipe may stay open and silent for longer than the session lives.
+  const stop = () => lines.close();
+  session.settled.then(stop, stop);
+  return lines;
+};
+
+/** The lines of stdin that are the server's to answer, until one of them leaves. */
+export async function* commandsFromPipe(session: LiveSession): AsyncGenerator<string, void, undefined> {
+  for await (const typed of linesFromPipe(session)) {
+    const line = typed.trim();
+    if (isLeaving(line)) return;
+    if (line !== '' && line.toLowerCase() !== 'cls') yield line;
+  }
+}

@@ -42,6 +42,29 @@ describe('from a pipe', () => {
     expect(exitCode).toBe(1);
   });
 
+  it('prints one JSON object per command with --json', async () => {
+    await given({
+      execute: (execution) => {
+        execution.output(`did ${execution.line}\n`, 'stdout');
+        execution.end('Completed');
+      },
+    });
+    const { exitCode, stdout } = await place.run(
+      ['connect', 'web', '--json'],
+      'run a\n\ncls\nrun b\nexit\nnever\n',
+    );
+    const ends = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(ends).toMatchObject([
+      { line: 'run a', state: 'Completed', text: 'did run a\n' },
+      { line: 'run b', state: 'Completed', text: 'did run b\n' },
+    ]);
+    expect(lines()).toEqual(['run a', 'run b']);
+    expect(exitCode).toBe(0);
+  });
+
   it('writes redirected output to a new file and never over another', async () => {
     await given({
       execute: (execution) => {
