@@ -8,7 +8,7 @@ export interface Limits {
   /** How long a device has to answer `session.open`. */
   readonly connect: number;
   readonly command: number;
-  /** For `getfile`, `findfile` and `run`. */
+  /** For `getfile`, `findfile`, `run` and `trace`. */
   readonly longCommand: number;
   /** A command that the device has not started by then is cancelled and declared lost. */
   readonly startWithin: number;

@@ -5,8 +5,9 @@ import { fileinfo } from './fileinfo.ts';
 import { findfile } from './findfile.ts';
 import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
+import { trace } from './trace.ts';
 
-const commands: readonly DeviceCommand[] = [cd, dir, fileinfo, findfile, getfile, processes];
+const commands: readonly DeviceCommand[] = [cd, dir, fileinfo, findfile, getfile, processes, trace];
 
 /** What this agent can do: announced when a session opens. */
 export const capabilities: readonly string[] = commands.map(({ name }) => name);

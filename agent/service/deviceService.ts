@@ -11,7 +11,7 @@ import { commandHash } from '../../evidence/commandSignature.ts';
 import type { CrashPoint } from '../crashPoint.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import { type DeviceIdentity, Reporter } from '../journal/report.ts';
-import { log, reasonOf } from '../log.ts';
+import { log, logDetail, reasonOf } from '../log.ts';
 import { hostAddresses, hostFacts } from '../platform/linux/hostFacts.ts';
 import type { ProcessSettings } from '../session/messages.ts';
 import { endProcesses } from '../session/processTree.ts';
@@ -248,6 +248,7 @@ export class DeviceService {
       await delivery.complete();
       return;
     }
+    logDetail(`received ${payload.kind} ${'commandId' in payload ? payload.commandId : payload.sessionId}`);
     switch (payload.kind) {
       case 'session.open':
         return this.#open(payload, delivery);

@@ -6,10 +6,16 @@ import { capabilities } from '../commands/index.ts';
 import type { CrashPoint } from '../crashPoint.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import type { Reporter } from '../journal/report.ts';
-import { log } from '../log.ts';
+import { followLog, log, logDetail } from '../log.ts';
 import type { HostFacts } from '../platform/linux/hostFacts.ts';
 import { lastWords } from '../session/lastWords.ts';
-import type { FromWorker, ProcessSettings, ToWorker, WorkerEnd } from '../session/messages.ts';
+import {
+  followsLog,
+  type FromWorker,
+  type ProcessSettings,
+  type ToWorker,
+  type WorkerEnd,
+} from '../session/messages.ts';
 import { endProcesses, identify, type ProcessIdentity } from '../session/processTree.ts';
 import { programArguments } from '../session/programArguments.ts';
 import { agentVersion } from '../version.ts';
@@ -49,6 +55,8 @@ export class LiveSession {
   readonly #running = new Map<string, ProcessIdentity>();
   /** Why the service itself stops a command; absent when the backend asked for it. */
   readonly #stopReasons = new Map<string, Failure>();
+  /** Commands that follow the log, with what ends their following. */
+  readonly #tracing = new Map<string, () => void>();
   readonly #idleListeners = new Set<() => void>();
   #isAnswered = false;
   #isEnding = false;
@@ -213,7 +221,18 @@ export class LiveSession {
       this.#running.set(commandId, executor);
       const { body, tickets } = command.request;
       this.#tell({ type: 'run', commandId, marker, directory: this.#directory, body, tickets });
+      if (followsLog(body)) this.#trace(commandId);
     }
+  }
+
+  #trace(commandId: string): void {
+    this.#tracing.set(
+      commandId,
+      followLog((line) => this.#tell({ type: 'trace-line', line: { ...line, source: 'service' } })),
+    );
+    logDetail(
+      `agent ${agentVersion}, process ${process.pid}, session ${this.sessionId}, epoch ${this.epoch}, in ${this.#directory}`,
+    );
   }
 
   #heard(message: FromWorker): void {
@@ -229,6 +248,11 @@ export class LiveSession {
         this.#started(message.commandId, message.startedAt);
         break;
       case 'output':
+        // Lines about the output of those who follow the log would never end.
+        if (!this.#tracing.has(message.commandId)) {
+          const size = message.parts.reduce((sum, part) => sum + part.size, 0);
+          logDetail(`command ${message.commandId} put out ${size} bytes in ${message.parts.length} parts`);
+        }
         this.#with.reporter.report(this.sessionId, {
           kind: 'command.output',
           body: { commandId: message.commandId, parts: [...message.parts] },
@@ -244,6 +268,7 @@ export class LiveSession {
     const { crashPoint, journal, reporter } = this.#with;
     const command = journal.command(commandId);
     if (command === undefined) return;
+    logDetail(`command ${commandId} has started`);
     crashPoint('after-spawn-before-started');
     reporter.report(
       this.sessionId,
@@ -257,6 +282,9 @@ export class LiveSession {
     const command = journal.command(end.commandId);
     if (command === undefined) return;
     if (startedAt !== null) crashPoint('after-spawn-before-started');
+    logDetail(
+      `command ${end.commandId} ended: ${end.state}${end.error === null ? '' : ` (${end.error.code})`}`,
+    );
     crashPoint('after-end-before-journal');
     const reason = this.#stopReasons.get(end.commandId);
     const isStopped = reason !== undefined && end.state === 'Cancelled';
@@ -328,6 +356,8 @@ export class LiveSession {
 
   #forgetRunning(commandId: string): void {
     this.#running.delete(commandId);
+    this.#tracing.get(commandId)?.();
+    this.#tracing.delete(commandId);
     this.#stopReasons.delete(commandId);
     if (this.#running.size > 0) return;
     for (const listener of this.#idleListeners) listener();

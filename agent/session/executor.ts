@@ -39,7 +39,13 @@ let isAnnounced = false;
 /** Says once that it is ready; after that every end says so. */
 const nextOrder = (): Promise<ToExecutor> =>
   new Promise((resolve) => {
-    process.once('message', (message) => resolve(message as ToExecutor));
+    const hear = (message: unknown): void => {
+      // The last lines of a log that was followed may arrive after its command ended.
+      if ((message as ToExecutor).type !== 'execute') return;
+      process.off('message', hear);
+      resolve(message as ToExecutor);
+    };
+    process.on('message', hear);
     if (!isAnnounced) void send({ type: 'ready' });
     isAnnounced = true;
   });

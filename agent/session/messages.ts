@@ -1,4 +1,5 @@
 import type { EndedBody, ExecuteBody, OutputPart, Tickets } from '../../contracts/device.ts';
+import type { SourcedLine } from './traceFeed.ts';
 import type { ProcessIdentity } from './processTree.ts';
 
 /** What every child process is told first. */
@@ -23,7 +24,9 @@ export interface RunCommand {
 export type ToWorker =
   | ({ readonly type: 'settings' } & ProcessSettings)
   | RunCommand
-  | { readonly type: 'cancel'; readonly commandId: string };
+  | { readonly type: 'cancel'; readonly commandId: string }
+  /** A line of the service's log, while a command of the session follows it. */
+  | { readonly type: 'trace-line'; readonly line: SourcedLine };
 
 // ---- worker → service
 
@@ -46,6 +49,10 @@ export type FromWorker =
 
 export type ToExecutor = { readonly type: 'execute' } & ProcessSettings & Omit<RunCommand, 'type' | 'marker'>;
 
+/** What an executor that follows the log is told meanwhile. */
+export type ToTrace =
+  { readonly type: 'trace-line'; readonly line: SourcedLine } | { readonly type: 'trace-off' };
+
 // ---- executor → worker
 
 export type CollectedByExecutor = EndedBody['files'][number];
@@ -64,3 +71,7 @@ export type FromExecutor =
       readonly directory: string | null;
       readonly files: readonly CollectedByExecutor[];
     };
+
+/** True for a command that turns detailed logging on and follows it. */
+export const followsLog = ({ name, parameters }: Pick<RunCommand['body'], 'name' | 'parameters'>): boolean =>
+  name === 'trace' && parameters['state'] !== 'off';

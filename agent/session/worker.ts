@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { followLog, logDetail } from '../log.ts';
 import { trustAuthorities } from '../settings/authorities.ts';
-import type {
-  FromExecutor,
-  FromWorker,
-  ProcessSettings,
-  RunCommand,
-  ToExecutor,
-  ToWorker,
+import {
+  type FromExecutor,
+  followsLog,
+  type FromWorker,
+  type ProcessSettings,
+  type RunCommand,
+  type ToExecutor,
+  type ToTrace,
+  type ToWorker,
 } from './messages.ts';
 import { endProcesses, identify, markerVariable, type ProcessIdentity } from './processTree.ts';
 import { programArguments } from './programArguments.ts';
@@ -32,6 +35,8 @@ const respawnMs = 500;
 export const runWorker = (): void => {
   const waiting = new Map<string, Waiting>();
   const running = new Map<string, RunningCommand>();
+  /** How to tell each command that follows the log something. */
+  const tracing = new Map<string, (message: ToTrace) => void>();
   const starting = new Set<string>();
   const all = new Map<string, ProcessIdentity>();
   let settings: ProcessSettings = { caFile: null, witness: null };
@@ -65,9 +70,11 @@ export const runWorker = (): void => {
       if (message.type !== 'ready') return;
       starting.delete(marker);
       waiting.set(marker, { child, executor });
+      logDetail(`process ${executor.pid} waits for a command`);
       tell({ type: 'executor', executor });
     });
-    child.once('exit', () => {
+    child.once('exit', (code, signal) => {
+      logDetail(`process ${executor.pid} ended (${signal ?? `exit code ${code}`})`);
       all.delete(marker);
       starting.delete(marker);
       if (waiting.delete(marker)) tell({ type: 'executor-gone', marker });
@@ -108,17 +115,37 @@ export const runWorker = (): void => {
     ready.child.on('message', hear);
     ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
     running.set(order.commandId, command);
+    logDetail(`command ${order.commandId} (${order.body.name}) runs in process ${ready.executor.pid}`);
+    if (order.body.name === 'trace' && !followsLog(order.body)) {
+      for (const tellTrace of tracing.values()) tellTrace({ type: 'trace-off' });
+    }
+    const stopTrace = followsLog(order.body) ? trace(order.commandId, ready.child) : () => undefined;
     void command.done
       .then((isFree) => {
         ready.child.off('message', hear);
         if (isFree) takeBack(order.marker, ready);
       })
       .finally(() => {
+        stopTrace();
         running.delete(order.commandId);
         ensureWaiting();
       });
     // Starting the next process at once would slow down a command that is done in a moment.
     setTimeout(ensureWaiting, refillMs);
+  };
+
+  const trace = (commandId: string, child: ChildProcess): (() => void) => {
+    const tellTrace = (message: ToTrace): void => {
+      if (child.connected) child.send(message, () => undefined);
+    };
+    tracing.set(commandId, tellTrace);
+    const unfollow = followLog((line) =>
+      tellTrace({ type: 'trace-line', line: { ...line, source: 'worker' } }),
+    );
+    return () => {
+      unfollow();
+      tracing.delete(commandId);
+    };
   };
 
   process.on('message', (message: ToWorker) => {
@@ -132,7 +159,11 @@ export const runWorker = (): void => {
         run(message);
         break;
       case 'cancel':
+        logDetail(`command ${message.commandId} is to be cancelled`);
         running.get(message.commandId)?.cancel();
+        break;
+      case 'trace-line':
+        for (const tellTrace of tracing.values()) tellTrace(message);
         break;
     }
   });

@@ -46,7 +46,7 @@ const byName = (rows: readonly Row[], name: string): Row | undefined =>
 const system = (file: string, ...args: string[]): string => execFileSync(file, args).toString().trimEnd();
 
 it('announces its commands', () => {
-  expect(capabilities).toEqual(['cd', 'dir', 'fileinfo', 'findfile', 'getfile', 'processes']);
+  expect(capabilities).toEqual(['cd', 'dir', 'fileinfo', 'findfile', 'getfile', 'processes', 'trace']);
 });
 
 describe('cd', () => {

@@ -10,7 +10,7 @@ import {
 } from '@azure/service-bus';
 import WebSocket from 'ws';
 import type { DeviceTokenResponse, UpwardMessage } from '../../contracts/device.ts';
-import { log, reasonOf } from '../log.ts';
+import { log, logDetail, reasonOf } from '../log.ts';
 import { BackendRefusal } from './backend.ts';
 import type { Channel, Delivery, UpwardQueue } from './channel.ts';
 
@@ -87,6 +87,7 @@ export class ServiceBusChannel implements Channel {
     try {
       // Travels on the connection that listens, needs no other right, and takes nothing off the queue.
       await connection.receiver.peekMessages(1, { abortSignal: AbortSignal.timeout(probeTimeoutMs) });
+      logDetail('the receiver answers');
       return true;
     } catch (error) {
       this.#distrust(connection, `the receiver does not answer: ${reasonOf(error)}`);
@@ -113,6 +114,7 @@ export class ServiceBusChannel implements Channel {
         this.#receive(connection, handler);
         const connectedAt = performance.now();
         this.#scheduleRenewal(connection);
+        logDetail(`connected to ${connection.token.namespace}, queue ${connection.token.queue}`);
         for (const listener of this.#listeners) listener();
         if (!this.#closing.signal.aborted) await broken;
         // A connection that held for a while was a good one: the next attempt need not wait long.
@@ -214,6 +216,7 @@ export class ServiceBusChannel implements Channel {
       }
       connection.listenCredential.update(token.listenToken);
       connection.sendCredential.update(token.sendToken);
+      logDetail(`access renewed until ${token.expiresAt}`);
       this.#renewal = setTimeout(() => void this.#renew(connection), token.renewAfter * 1000);
     } catch (error) {
       log(`the access token was not renewed: ${reasonOf(error)}`);

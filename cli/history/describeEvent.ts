@@ -53,6 +53,7 @@ const descriptions: Readonly<Record<string, (facts: Facts) => string>> = {
   CommandTimedOut: ended,
   CommandLost: (facts) => `${about(facts)}, ${cell(facts.reason)}: ${cell(facts.message)}`,
   LateResultRecorded: (facts) => `${about(facts)}, ${cell(facts.kind)} ${cell(facts.state)}`,
+  TraceChanged: (facts) => `${about(facts)}, detailed logging ${facts.tracing === true ? 'on' : 'off'}`,
   FileCollected: (facts) =>
     `${about(facts)}: ${cell(facts.path)} as ${cell(facts.fileId)}, ${size(facts.size)}, SHA-256 ${cell(facts.sha256).slice(0, 12)}…`,
   SequenceGapRecorded: ({ from, to }) => `device messages ${cell(from)} to ${cell(to)} are missing`,

@@ -3,7 +3,7 @@ import { DomainError } from '../domainError.ts';
 import { positionOf } from './appliedMessages.ts';
 import type { EndedBody, OutputPart, StartedBody, VerifiedMessage } from './deviceMessage.ts';
 import type { CommandResult, DeviceMessageRecord, SessionEvent } from './events.ts';
-import { closedEnd, openCommands, type SessionState } from './state.ts';
+import { closedEnd, type OpenCommand, openCommands, type SessionState } from './state.ts';
 
 /**
  * What a verified device message means for the session. A message that cannot be true here is refused with a
@@ -116,7 +116,7 @@ const started = (body: StartedBody, now: string, state: SessionState): readonly 
   if (open === undefined) return late(body.commandId, 'command.started', null, now, state);
   if (open.startedAt !== null)
     throw new DomainError('COMMAND_STARTED_TWICE', 'The device says that it started a command again.');
-  return [{ type: 'CommandStarted', data: { ...body, at: now } }];
+  return [{ type: 'CommandStarted', data: { ...body, at: now } }, ...traceChange(open, true, now)];
 };
 
 /** A device may speak late about a lost command: recorded, never rewriting what was said before. */
@@ -169,6 +169,7 @@ const ended = (body: EndedBody, now: string, state: SessionState): readonly Sess
   const events: SessionEvent[] = [];
   if (body.started !== null && open.startedAt === null) {
     events.push({ type: 'CommandStarted', data: { ...body.started, commandId, at: now } });
+    events.push(...traceChange(open, true, now));
   }
   if (
     body.started === null &&
@@ -184,9 +185,19 @@ const ended = (body: EndedBody, now: string, state: SessionState): readonly Sess
   for (const file of body.files)
     events.push({ type: 'FileCollected', data: { commandId, ...file, at: now } });
   if (body.cancelReached) events.push({ type: 'CommandCancelReached', data: { commandId, at: now } });
+  // The device's own word about a lost command is that it does not know; a command that never ran changed nothing.
+  const ran = body.started !== null || open.startedAt !== null;
+  if (ran && body.state !== 'Lost') events.push(...traceChange(open, false, now));
   events.push(endEvent(body, now));
   return events;
 };
+
+const traceChange = (
+  { commandId, traces }: OpenCommand,
+  tracing: boolean,
+  at: string,
+): readonly SessionEvent[] =>
+  traces === true ? [{ type: 'TraceChanged', data: { commandId, tracing, at } }] : [];
 
 const endEvent = (body: EndedBody, now: string): SessionEvent => {
   if (body.state === 'Lost') {

@@ -167,6 +167,15 @@ export type SessionEvent =
         readonly at: string;
       };
     }
+  | {
+      /** Detailed logging on the device went on or off; it is on as long as the command runs. */
+      readonly type: 'TraceChanged';
+      readonly data: FromDevice & {
+        readonly commandId: string;
+        readonly tracing: boolean;
+        readonly at: string;
+      };
+    }
   | { readonly type: 'FileCollected'; readonly data: FromDevice & CollectedFile }
   | {
       readonly type: 'SequenceGapRecorded';

@@ -78,6 +78,7 @@ const apply = (state: SessionState, event: SessionEvent): SessionState => {
     case 'CommandCancelReached':
     case 'LateResultRecorded':
     case 'FileCollected':
+    case 'TraceChanged':
     case 'SequenceReused':
       return state;
     case 'CommandCompleted':
@@ -122,6 +123,7 @@ const issued = (
     timeLimit: data.timeLimit,
     cancelRequestedAt: null,
     parts: 0,
+    ...(data.name === 'trace' && data.parameters['state'] !== 'off' ? { traces: true as const } : {}),
   };
   const takesForeground = !data.background && data.runsOn === 'device';
   return {

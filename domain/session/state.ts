@@ -19,6 +19,8 @@ export interface OpenCommand {
   readonly cancelRequestedAt: string | null;
   /** Output parts recorded so far. */
   readonly parts: number;
+  /** Set for a command that has the device log in detail while it runs. */
+  readonly traces?: true;
 }
 
 /** Positions of device messages that were applied, kept in the head so that each is applied once. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { LiveResponseClient } from '../../sdk/index.ts';
 import { removeTree } from '../support/plantedNames.ts';
+import { eventsOf } from '../support/recordedEvents.ts';
 import { eventually, inSession, responder } from '../support/responders.ts';
 
 let folder = '';
@@ -65,6 +66,44 @@ describe('findfile', () => {
         return now.endedAt !== null && now;
       });
       expect(ended.state).toBe('Cancelled');
+    });
+  });
+});
+
+describe('trace', () => {
+  it('follows the log of the agent beside other commands, without secrets, until it is switched off', async () => {
+    const ana = responder('ana');
+    await writeFile(join(folder, 'traced'), 'x');
+    await inSession(ana, async ({ sessionId }) => {
+      const trace = await ana.issueCommand(sessionId, 'trace &');
+      await eventually('the trace has started', async () => {
+        const { startedAt } = await ana.command(sessionId, trace.commandId);
+        return startedAt !== null;
+      });
+      const taken = await ana.runCommand(sessionId, `getfile "${join(folder, 'traced')}"`);
+      expect(taken.state).toBe('Completed');
+      const rows = await eventually('the log tells of the other command', async () => {
+        const now = rowsIn(await outputOf(ana, sessionId, trace.commandId));
+        return now.some(({ message }) => message === `command ${taken.commandId} ended: Completed`) && now;
+      });
+      const messages = rows.map(({ message }) => String(message));
+      expect(messages).toContain(`received command.execute ${taken.commandId}`);
+      expect(rows.map(({ source }) => source)).toEqual(
+        expect.arrayContaining(['trace', 'service', 'worker']),
+      );
+      expect(messages.join('\n')).not.toMatch(/sig=[^…]|SharedAccessSignature [^…]|eyJ[^…]|lre_[^…]/);
+
+      expect(await ana.runCommand(sessionId, 'trace off')).toMatchObject({ state: 'Completed' });
+      const ended = await eventually('the trace has ended', async () => {
+        const now = await ana.command(sessionId, trace.commandId);
+        return now.endedAt !== null && now;
+      });
+      expect(ended).toMatchObject({ state: 'Completed', error: null });
+      const changes = (await eventsOf(ana, sessionId)).filter(({ type }) => type === 'TraceChanged');
+      expect(changes.map(({ data }) => [data['commandId'], data['tracing']])).toEqual([
+        [trace.commandId, true],
+        [trace.commandId, false],
+      ]);
     });
   });
 });

@@ -159,6 +159,24 @@ describe('issuing a command', () => {
 describe('what the device says about a command', () => {
   const history = [requested(), connected, issued('c1')] as const;
 
+  it('says when detailed logging goes on and off, and only for the command that follows it', () => {
+    const trace = issued('t1', { name: 'trace', line: 'trace' });
+    const startedBody = { commandId: 't1', commandHash: 'c'.repeat(64), deviceTime: at(3) };
+    given(requested(), connected, trace)
+      .when(apply(message(1, { kind: 'command.started', body: startedBody })))
+      .thenTypes('CommandStarted', 'TraceChanged');
+    given(requested(), connected, trace, started('t1'))
+      .when(apply(endedMessage(1, 't1', { started: null, state: 'Cancelled' })))
+      .thenTypes('TraceChanged', 'CommandCancelled');
+    given(requested(), connected, trace)
+      .when(apply(endedMessage(1, 't1', { started: null, state: 'Cancelled' })))
+      .thenTypes('CommandCancelled');
+    const off = issued('t2', { name: 'trace', line: 'trace off', parameters: { state: 'off' } });
+    given(requested(), connected, off)
+      .when(apply(endedMessage(1, 't2')))
+      .thenTypes('CommandStarted', 'CommandCompleted');
+  });
+
   it('makes one append of a command that ended quickly', () => {
     const part = {
       part: 1,

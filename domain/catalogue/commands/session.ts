@@ -98,8 +98,9 @@ const status = define({
 
 const trace = define({
   name: 'trace',
-  summary: 'Turn detailed logging of the session on or off.',
-  description: 'Without a word it turns detailed logging on.',
+  summary: "Follow the agent's log in detail.",
+  description:
+    'Logs in detail and shows the log of the agent as it is written, without secrets, until it is cancelled or trace off is given. End the line with & to run other commands beside it.',
   level: 'basic',
   runsOn: 'device',
   parameters: [
@@ -108,9 +109,17 @@ const trace = define({
       choices: ['on', 'off'],
     }),
   ],
-  columns: [column('tracing', 'boolean', 'Whether detailed logging is on now.')],
-  examples: ['trace', 'trace off'],
-  backgroundable: false,
+  timeLimit: 'longCommand',
+  columns: [
+    column('at', 'time', "When it was written, by the device's clock."),
+    column(
+      'source',
+      'text',
+      'Process of the agent that wrote it: service or worker; trace speaks for itself.',
+    ),
+    column('message', 'text', 'The line.'),
+  ],
+  examples: ['trace', 'trace &', 'trace off'],
 });
 
 export const sessionCommands = [connect, fg, help, jobs, status, trace];

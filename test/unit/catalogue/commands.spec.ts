@@ -32,8 +32,10 @@ describe('commands', () => {
   });
 
   it('gives thirty minutes to the three long commands and ten to the rest', () => {
-    expect(namesWhere(({ timeLimitSeconds }) => timeLimitSeconds === 1800)).toBe('findfile getfile run');
-    expect(namesWhere(({ timeLimitSeconds }) => timeLimitSeconds !== 600)).toBe('findfile getfile run');
+    expect(namesWhere(({ timeLimitSeconds }) => timeLimitSeconds === 1800)).toBe(
+      'findfile getfile run trace',
+    );
+    expect(namesWhere(({ timeLimitSeconds }) => timeLimitSeconds !== 600)).toBe('findfile getfile run trace');
   });
 
   it('takes the time limit of the tenant', () => {
@@ -42,6 +44,7 @@ describe('commands', () => {
       'findfile',
       'getfile',
       'run',
+      'trace',
     ]);
   });
 
