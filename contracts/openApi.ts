@@ -114,10 +114,11 @@ export const operations: readonly Operation[] = [
     method: 'get',
     path: '/sessions/{sessionId}/commands/{commandId}/output',
     id: 'readOutput',
-    summary: 'Read the output of a command',
+    summary: 'Read the output of a command, or the bytes that the header range names',
     roles: readers,
     answers: {
       200: { says: 'The bytes, JSON lines for commands with columns', type: 'application/x-ndjson' },
+      206: { says: 'The bytes from N to M of bytes=N-M, or from N on', type: 'application/x-ndjson' },
     },
   },
   {
@@ -135,7 +136,7 @@ export const operations: readonly Operation[] = [
     method: 'get',
     path: '/sessions/{sessionId}/files',
     id: 'listFiles',
-    summary: 'List collected files',
+    summary: 'List collected files, and output that lines kept with > name',
     roles: readers,
     answers: {
       200: { says: 'The files', schema: http.fileList },

@@ -22,6 +22,7 @@ import type { ParseRefusal } from './refusal.ts';
 /** A row of `help`; its members are the columns of that command. */
 export interface HelpRow {
   readonly name: string;
+  readonly aliases: readonly string[];
   readonly summary: string;
   readonly platforms: readonly Platform[];
   readonly level: CommandLevel;
@@ -33,7 +34,6 @@ export interface HelpPage extends HelpRow {
   readonly description: string;
   readonly parameters: readonly ParameterDefinition[];
   readonly flags: readonly FlagDefinition[];
-  readonly aliases: readonly string[];
   readonly defenderPlatforms: readonly Platform[];
   /** Platforms on which only this project has the command. */
   readonly ownPlatforms: readonly Platform[];
@@ -49,8 +49,9 @@ export interface HelpPage extends HelpRow {
   readonly admission: Admission | null;
 }
 
-const rowOf = ({ name, summary, platforms, level }: CommandDefinition): HelpRow => ({
+const rowOf = ({ name, aliases, summary, platforms, level }: CommandDefinition): HelpRow => ({
   name,
+  aliases,
   summary,
   platforms,
   level,
@@ -86,7 +87,7 @@ export const helpFor = (
   const definition = findCommand(catalogue, name);
   if (definition === undefined) return unknownCommand(name, catalogue);
   const { platforms, defenderPlatforms, level } = definition;
-  const { description, parameters, flags, aliases, timeLimitSeconds, runsOn, backgroundable } = definition;
+  const { description, parameters, flags, timeLimitSeconds, runsOn, backgroundable } = definition;
   const { columns, defaultOutput, examples } = definition;
   return {
     ok: true,
@@ -96,7 +97,6 @@ export const helpFor = (
       description,
       parameters,
       flags,
-      aliases,
       defenderPlatforms,
       ownPlatforms: platforms.filter((platform) => !defenderPlatforms.includes(platform)),
       right: rightOf(level),
@@ -117,6 +117,27 @@ const section = (title: string, entries: readonly (readonly [string, string])[])
   return ['', title, ...entries.map(([term, text]) => `  ${term.padEnd(width)}  ${text}`.trimEnd())];
 };
 
+const parameterText = ({
+  required,
+  dependsOn,
+  choices,
+  choicesOn = {},
+  description,
+}: ParameterDefinition): string => {
+  const choice = (value: string): string => {
+    const only = choicesOn[value];
+    return only === undefined ? value : `${value} (${namesOf(only)})`;
+  };
+  return [
+    description,
+    ...(choices === undefined ? [] : [`One of ${choices.map(choice).join(', ')}.`]),
+    ...(dependsOn === undefined
+      ? []
+      : [`Only with ${dependsOn.parameter} ${dependsOn.appliesTo.join(', ')}.`]),
+    required ? 'Required.' : 'May be left out.',
+  ].join(' ');
+};
+
 const platformLine = ({ platforms, defenderPlatforms, ownPlatforms }: HelpPage): string => {
   if (ownPlatforms.length === 0) return `${namesOf(platforms)}, as in Defender`;
   return `${namesOf(platforms)}. Defender has it on ${namesOf(defenderPlatforms)}; ${namesOf(ownPlatforms)} is our addition`;
@@ -133,7 +154,7 @@ export const helpText = (page: HelpPage): readonly string[] => [
     : ['', `Not available here: ${page.admission.message}`]),
   ...section(
     'Parameters',
-    page.parameters.map(({ name, description }) => [`-${name}`, description] as const),
+    page.parameters.map((parameter) => [`-${parameter.name}`, parameterText(parameter)] as const),
   ),
   ...section(
     'Flags',

@@ -45,6 +45,7 @@ const help = define({
   parameters: [parameter('command', 'commandName', 'Command or alias to explain.', { required: false })],
   columns: [
     column('name', 'text', 'Name of the command.'),
+    detail('aliases', 'list', 'Other names for it.'),
     column('summary', 'text', 'What it does.'),
     column('platforms', 'list', 'Where it runs.'),
     column('level', 'text', 'basic or advanced: the right that it takes.'),

@@ -108,7 +108,7 @@ describe('commands', () => {
       'status',
       'commandId line state background issuedAt startedAt endedAt duration exitCode error files outputSize output',
     ],
-    ['help', 'name summary platforms level'],
+    ['help', 'name aliases summary platforms level'],
     ['nosuchcommand', ''],
   ])('%s has the columns %s', (name, columns) => {
     expect(columnNames(name)).toBe(columns);

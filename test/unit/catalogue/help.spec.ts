@@ -72,6 +72,12 @@ describe('help', () => {
     expect(text.join('\n')).toMatch(/Time limit +30 minutes by default/);
   });
 
+  it('tells which parameters are needed and what they may be', () => {
+    expect(helpText(pageOf('trace')).join('\n')).toMatch(/-state +on, .*One of on, off\. May be left out\./);
+    expect(helpText(pageOf('findfile')).join('\n')).toMatch(/-name +Name to look for.* Required\./);
+    expect(helpText(pageOf('remediate')).join('\n')).toMatch(/-id .*Only with /);
+  });
+
   it('says when the command is not available here', () => {
     const help = helpFor('registry', catalogue, { platform: 'linux', capabilities: [], rights: ['Basic'] });
     expect(help).toMatchObject({ ok: true, page: { admission: { code: 'NOT_ON_PLATFORM' } } });
