@@ -1,6 +1,9 @@
 import type { EndedBody, ExecuteBody, OutputPart, Tickets } from '../../contracts/device.ts';
-import type { SourcedLine } from './traceFeed.ts';
+import type { LogLine } from '../log.ts';
 import type { ProcessIdentity } from './processTree.ts';
+
+/** A line of the log with the process that wrote it. */
+export type SourcedLine = LogLine & { readonly source: 'service' | 'worker' };
 
 /** What every child process is told first. */
 export interface ProcessSettings {

@@ -1,8 +1,4 @@
-import type { LogLine } from '../log.ts';
-import type { ToTrace } from './messages.ts';
-
-/** A line with the process that wrote it. */
-export type SourcedLine = LogLine & { readonly source: 'service' | 'worker' };
+import type { SourcedLine, ToTrace } from './messages.ts';
 
 /** More lines than this do not wait for a reader: the newest are dropped, and their number is told. */
 const mostWaiting = 1_000;
