@@ -7,11 +7,17 @@ export interface Resource {
   readonly audience: string;
 }
 
+/** A resource with what was asked for there. */
+export interface RequestedResource extends Resource {
+  /** Delegated permissions, for `scp`. */
+  readonly permissions: readonly string[];
+}
+
 const signInScopes = new Set(['openid', 'profile', 'email', 'offline_access']);
 const storageResource = 'https://storage.azure.com';
 
 /** Finds the resource that a space-separated `scope` asks for: exactly one, beside the sign-in scopes. */
-export function resourceOfScope(seed: Seed, scope: string): Resource {
+export function resourceOfScope(seed: Seed, scope: string): RequestedResource {
   const wanted = scope.split(/\s+/).filter((part) => part !== '' && !signInScopes.has(part));
   const first = wanted[0];
   if (first === undefined) {
@@ -35,7 +41,8 @@ export function resourceOfScope(seed: Seed, scope: string): Resource {
       `The resource ${resource} has no permission "${unknown}".`,
     );
   }
-  return found;
+  const all = found.kind === 'api' ? seed.api.scopes : ['user_impersonation'];
+  return { ...found, permissions: permissions.includes('.default') ? all : [...new Set(permissions)] };
 }
 
 /** Finds a resource by identifier URI, client id or, for Azure's and for loopback services, https address. */

@@ -23,6 +23,8 @@ export interface Application {
   readonly clientId: string;
   readonly oid: string;
   readonly secret: string;
+  /** Where sign-ins of this application may lead. */
+  readonly redirectUris?: readonly string[];
   readonly roles: readonly string[];
 }
 
@@ -46,6 +48,7 @@ export interface Tenant {
 export interface PublicClient {
   readonly name: string;
   readonly clientId: string;
+  readonly redirectUris?: readonly string[];
 }
 
 /** Everything the issuer knows. The file is the only place to change it. */

@@ -9,14 +9,19 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createDeviceCodes, deviceCodeLifetime, pollInterval } from './deviceCodes.ts';
+import { createAuthorizationCodes } from './authorizationCodes.ts';
+import { answerAuthorize } from './authorizeEndpoint.ts';
+import { authorizePage, formPostPage, sendAtOnceSource } from './authorizePage.ts';
+import { publicClient, required } from './clients.ts';
 import { devicePage } from './devicePage.ts';
 import { answerManagedIdentityRequest } from './managedIdentityEndpoint.ts';
 import { OAuthError } from './oauthError.ts';
+import { createRefreshTokens, refreshLifetime } from './refreshTokens.ts';
 import { resourceOfScope } from './resources.ts';
 import { findTenant, findUser, readSeed, type Seed, type Tenant } from './seed.ts';
-import { loadSigningKey, type SigningKey } from './signingKey.ts';
-import { answerTokenRequest, publicClient, required, type TokenEndpoint } from './tokenEndpoint.ts';
-import { createTokenIssuer } from './tokens.ts';
+import { loadSigningKeys, type SigningKeys } from './signingKey.ts';
+import { answerTokenRequest, type TokenEndpoint } from './tokenEndpoint.ts';
+import { createSign, createTokenIssuer, issuerAt } from './tokens.ts';
 
 export interface IdentityConfig {
   /** Folder of the signing key. */
@@ -25,8 +30,10 @@ export interface IdentityConfig {
   readonly port: number;
   /** Plain-HTTP port of the managed-identity endpoint; 0 takes a free one. */
   readonly msiPort: number;
-  /** Value that callers of the managed-identity endpoint must send. */
+  /** Value that callers of the managed-identity endpoint, and of `/_local/keys/roll`, must send. */
   readonly identityHeader: string;
+  /** Refuses a refresh token that comes again, and ends its family. Entra does not. */
+  readonly singleUseRefreshTokens?: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string };
   /** Who exists; `seed.json` beside this file unless given. */
   readonly seedFile?: string;
@@ -51,14 +58,25 @@ const maxBodySize = 64 * 1024;
 export async function startIdentity(config: IdentityConfig): Promise<RunningIdentity> {
   if (config.identityHeader === '') throw new Error('identityHeader is empty. Give a random value.');
   const seed = await readSeed(config.seedFile ?? join(import.meta.dirname, 'seed.json'));
-  const key = await loadSigningKey(config.dataDir);
+  const keys = await loadSigningKeys(config.dataDir, refreshLifetime);
   const [cert, privateKey] = await Promise.all([readFile(config.tls.certFile), readFile(config.tls.keyFile)]);
 
   const tlsServer = createTlsServer({ cert, key: privateKey });
   const port = await listen(tlsServer, config.port);
   const issuerBase = `https://localhost:${port}`;
-  const issuer = createTokenIssuer(issuerBase, seed.api, key);
-  const authority: Authority = { seed, issuer, deviceCodes: createDeviceCodes(), issuerBase, key };
+  const issuerOf = issuerAt(issuerBase);
+  const sign = createSign(keys);
+  const issuer = createTokenIssuer(issuerOf, sign);
+  const authority: Authority = {
+    seed,
+    issuer,
+    deviceCodes: createDeviceCodes(),
+    authorizationCodes: createAuthorizationCodes(),
+    refreshTokens: createRefreshTokens(issuerOf, keys, sign, config.singleUseRefreshTokens ?? false),
+    issuerBase,
+    keys,
+    identityHeader: config.identityHeader,
+  };
   tlsServer.on('request', (request, response) => {
     answer(authority, request, response).catch((error: unknown) => sendFailure(response, error));
   });
@@ -91,7 +109,8 @@ export async function startIdentity(config: IdentityConfig): Promise<RunningIden
 
 interface Authority extends TokenEndpoint {
   readonly issuerBase: string;
-  readonly key: SigningKey;
+  readonly keys: SigningKeys;
+  readonly identityHeader: string;
 }
 
 async function answer(
@@ -104,12 +123,20 @@ async function answer(
   const route = `${request.method ?? ''} ${rest.join('/')}`;
   // The keys are one set for every tenant, so its address may name none.
   if (route === 'GET discovery/v2.0/keys') {
-    return sendJson(response, 200, { keys: [authority.key.publicJwk] });
+    return sendJson(response, 200, { keys: authority.keys.published() });
+  }
+  if (request.method === 'POST' && url.pathname === '/_local/keys/roll') {
+    return rollKeys(authority, request, response);
   }
   const tenant = tenantNamed(authority.seed, tenantKey);
   switch (route) {
     case 'GET v2.0/.well-known/openid-configuration':
       return sendJson(response, 200, discovery(authority, tenant));
+    case 'GET oauth2/v2.0/authorize':
+      return authorize(authority, tenant, url.searchParams, response);
+    case 'POST oauth2/v2.0/authorize':
+      refuseOtherOrigins(authority, request);
+      return authorize(authority, tenant, await readForm(request), response);
     case 'POST oauth2/v2.0/token': {
       const form = await readForm(request);
       return sendJson(response, 200, await answerTokenRequest(authority, tenant, form, request.headers));
@@ -137,6 +164,51 @@ async function answer(
   }
 }
 
+/** For tests: the next token is signed with a new key, and the old one verifies until its last token has expired. */
+async function rollKeys(
+  { keys, identityHeader }: Authority,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.headers['x-identity-header'] !== identityHeader) {
+    throw new OAuthError(
+      401,
+      'invalid_client',
+      90014,
+      'Rolling the keys needs the header X-IDENTITY-HEADER.',
+    );
+  }
+  const { kid } = await keys.roll();
+  sendJson(response, 200, { kid });
+}
+
+function authorize(
+  { seed, authorizationCodes }: Authority,
+  tenant: Tenant,
+  parameters: URLSearchParams,
+  response: ServerResponse,
+): void {
+  const answer = answerAuthorize(seed, authorizationCodes, tenant, parameters);
+  if (answer.kind === 'redirect') {
+    response.writeHead(302, { location: answer.to, 'cache-control': 'no-store' });
+    response.end();
+    return;
+  }
+  if (answer.kind === 'post') {
+    const policy = `form-action ${new URL(answer.to).origin}; script-src ${sendAtOnceSource}`;
+    sendPage(response, 200, formPostPage(answer.to, answer.fields), policy);
+    return;
+  }
+  // The answer to the form leads there, which browsers count as a target of the form.
+  const { origin } = new URL(answer.redirectUri);
+  sendPage(
+    response,
+    200,
+    authorizePage(tenant, parameters, answer.preselected),
+    `form-action 'self' ${origin}`,
+  );
+}
+
 function tenantNamed(seed: Seed, key: string): Tenant {
   const tenant = findTenant(seed, key);
   if (tenant === undefined) {
@@ -157,14 +229,15 @@ function discovery({ issuerBase, issuer }: Authority, tenant: Tenant): Record<st
     token_endpoint: `${root}/oauth2/v2.0/token`,
     device_authorization_endpoint: `${root}/oauth2/v2.0/devicecode`,
     jwks_uri: `${root}/discovery/v2.0/keys`,
-    // Required by the format and by clients that never call it; interactive sign-in is by device code only.
     authorization_endpoint: `${root}/oauth2/v2.0/authorize`,
     end_session_endpoint: `${root}/oauth2/v2.0/logout`,
     token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
-    response_modes_supported: ['query'],
+    code_challenge_methods_supported: ['S256'],
+    response_modes_supported: ['query', 'fragment', 'form_post'],
     response_types_supported: ['code'],
     grant_types_supported: [
       'client_credentials',
+      'authorization_code',
       'urn:ietf:params:oauth:grant-type:device_code',
       'refresh_token',
     ],
@@ -282,12 +355,16 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   response.end(JSON.stringify(body));
 }
 
-function sendPage(response: ServerResponse, status: number, html: string): void {
+function sendPage(
+  response: ServerResponse,
+  status: number,
+  html: string,
+  policy = "form-action 'self'",
+): void {
   response.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
-    'content-security-policy':
-      "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; ${policy}; frame-ancestors 'none'`,
   });
   response.end(html);
 }

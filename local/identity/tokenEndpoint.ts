@@ -1,10 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { AuthorizationCodes } from './authorizationCodes.ts';
+import { authenticatedClient, publicClient, required } from './clients.ts';
 import type { DeviceCodes } from './deviceCodes.ts';
 import { OAuthError } from './oauthError.ts';
+import type { RefreshTokens } from './refreshTokens.ts';
 import { resourceOfScope } from './resources.ts';
-import type { Application, Seed, Tenant, User } from './seed.ts';
-import { findUser } from './seed.ts';
+import { findUser, type Seed, type Tenant, type User } from './seed.ts';
 import { type TokenIssuer, tokenLifetime } from './tokens.ts';
 
 const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -16,6 +17,8 @@ export interface TokenEndpoint {
   readonly seed: Seed;
   readonly issuer: TokenIssuer;
   readonly deviceCodes: DeviceCodes;
+  readonly authorizationCodes: AuthorizationCodes;
+  readonly refreshTokens: RefreshTokens;
 }
 
 /** Answers `POST /{tenant}/oauth2/v2.0/token`. Throws OAuthError when it gives no token. */
@@ -28,7 +31,10 @@ export async function answerTokenRequest(
   const grant = form.get('grant_type');
   switch (grant) {
     case 'client_credentials': {
-      const application = authenticate(tenant, form, headers);
+      const { application } = authenticatedClient(endpoint.seed, tenant, form, headers);
+      if (application === undefined) {
+        throw new OAuthError(401, 'invalid_client', 700025, 'A public client has no credentials of its own.');
+      }
       const scope = required(form, 'scope');
       const resource = resourceOfScope(endpoint.seed, scope);
       const token = await endpoint.issuer.forServicePrincipal(tenant, application, resource);
@@ -43,32 +49,55 @@ export async function answerTokenRequest(
     case shortDeviceCodeGrant: {
       const clientId = publicClient(endpoint.seed, form);
       const { signIn, user } = endpoint.deviceCodes.redeem(tenant, required(form, 'device_code'), clientId);
-      return await userTokens(endpoint, tenant, user, clientId, signIn.scope);
+      return await userTokens(endpoint, { tenant, user, clientId, scope: signIn.scope });
+    }
+    case 'authorization_code': {
+      const { clientId } = authenticatedClient(endpoint.seed, tenant, form, headers);
+      const redemption = {
+        tenant,
+        clientId,
+        redirectUri: required(form, 'redirect_uri'),
+        verifier: form.get('code_verifier') ?? undefined,
+      };
+      const signIn = endpoint.authorizationCodes.redeem(required(form, 'code'), redemption, (family) =>
+        endpoint.refreshTokens.revoke(family),
+      );
+      return await userTokens(endpoint, signIn);
     }
     case 'refresh_token': {
-      const clientId = publicClient(endpoint.seed, form);
-      const oid = await endpoint.issuer.readRefreshToken(required(form, 'refresh_token'), tenant, clientId);
-      const user = findUser(tenant, oid);
+      const { clientId } = authenticatedClient(endpoint.seed, tenant, form, headers);
+      const token = required(form, 'refresh_token');
+      const grant = await endpoint.refreshTokens.redeem(token, tenant, clientId);
+      const user = findUser(tenant, grant.oid);
       if (user === undefined)
         throw new OAuthError(400, 'invalid_grant', 50034, 'The user account does not exist.');
-      return await userTokens(endpoint, tenant, user, clientId, required(form, 'scope'));
+      const asked = form.get('scope') ?? grant.scope;
+      // A refresh always brings the next refresh token, whether it is asked for or not.
+      const scope = asked.split(/\s+/).includes('offline_access') ? asked : `${asked} offline_access`;
+      return await userTokens(endpoint, { tenant, user, clientId, scope, family: grant.family });
     }
     default:
       throw new OAuthError(
         400,
         'unsupported_grant_type',
         70003,
-        `The grant type "${grant ?? ''}" is not supported here. Use client_credentials, ${deviceCodeGrant} or refresh_token.`,
+        `The grant type "${grant ?? ''}" is not supported here. Use client_credentials, authorization_code, ${deviceCodeGrant} or refresh_token.`,
       );
   }
 }
 
+interface UserTokenRequest {
+  readonly tenant: Tenant;
+  readonly user: User;
+  readonly clientId: string;
+  readonly scope: string;
+  readonly nonce?: string;
+  readonly family?: string;
+}
+
 async function userTokens(
-  { seed, issuer }: TokenEndpoint,
-  tenant: Tenant,
-  user: User,
-  clientId: string,
-  scope: string,
+  { seed, issuer, refreshTokens }: TokenEndpoint,
+  { tenant, user, clientId, scope, nonce, family }: UserTokenRequest,
 ): Promise<Record<string, unknown>> {
   const resource = resourceOfScope(seed, scope);
   const asked = new Set(scope.split(/\s+/));
@@ -80,78 +109,9 @@ async function userTokens(
     ext_expires_in: tokenLifetime,
     access_token: await issuer.forUser(tenant, user, clientId, resource),
     client_info: clientInfo,
-    ...(asked.has('openid') ? { id_token: await issuer.idToken(tenant, user, clientId) } : {}),
+    ...(asked.has('openid') ? { id_token: await issuer.idToken(tenant, user, clientId, nonce) } : {}),
     ...(asked.has('offline_access')
-      ? { refresh_token: await issuer.refreshToken(tenant, user, clientId) }
+      ? { refresh_token: await refreshTokens.issue(tenant, user, clientId, scope, family) }
       : {}),
   };
-}
-
-/** Gives the client id of a known public client. */
-export function publicClient(seed: Seed, form: URLSearchParams): string {
-  const clientId = required(form, 'client_id');
-  if (!seed.publicClients.some((client) => client.clientId === clientId)) {
-    throw new OAuthError(
-      400,
-      'unauthorized_client',
-      700016,
-      `Application with identifier '${clientId}' is not a public client of this directory.`,
-    );
-  }
-  return clientId;
-}
-
-export function required(form: URLSearchParams, name: string): string {
-  const value = form.get(name);
-  if (value === null || value === '') {
-    throw new OAuthError(
-      400,
-      'invalid_request',
-      900144,
-      `The request body must contain the parameter '${name}'.`,
-    );
-  }
-  return value;
-}
-
-function authenticate(tenant: Tenant, form: URLSearchParams, headers: IncomingHttpHeaders): Application {
-  const { clientId, secret } = clientCredentials(form, headers);
-  const application = tenant.applications.find((one) => one.clientId === clientId);
-  if (application === undefined) {
-    throw new OAuthError(
-      400,
-      'unauthorized_client',
-      700016,
-      `Application with identifier '${clientId}' was not found in the directory '${tenant.name}'.`,
-    );
-  }
-  if (!equalSecrets(application.secret, secret)) {
-    throw new OAuthError(401, 'invalid_client', 7000215, 'Invalid client secret provided.');
-  }
-  return application;
-}
-
-function clientCredentials(
-  form: URLSearchParams,
-  headers: IncomingHttpHeaders,
-): { clientId: string; secret: string } {
-  const basic = /^Basic (.+)$/i.exec(headers.authorization ?? '')?.[1];
-  if (basic !== undefined) {
-    const text = Buffer.from(basic, 'base64').toString('utf8');
-    const colon = text.indexOf(':');
-    return {
-      clientId: decodeFormValue(text.slice(0, colon)),
-      secret: decodeFormValue(text.slice(colon + 1)),
-    };
-  }
-  return { clientId: required(form, 'client_id'), secret: required(form, 'client_secret') };
-}
-
-function decodeFormValue(text: string): string {
-  return new URLSearchParams(`v=${text}`).get('v') ?? '';
-}
-
-function equalSecrets(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

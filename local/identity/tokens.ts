@@ -1,16 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { OAuthError } from './oauthError.ts';
-import type { Resource } from './resources.ts';
-import type { Api, Tenant, User } from './seed.ts';
+import { type JWTPayload, SignJWT } from 'jose';
+import type { RequestedResource, Resource } from './resources.ts';
+import type { Tenant, User } from './seed.ts';
 import { userPrincipalName } from './seed.ts';
-import type { SigningKey } from './signingKey.ts';
+import type { SigningKeys } from './signingKey.ts';
 
 /** Seconds that access and id tokens are valid. */
 export const tokenLifetime = 3600;
-const refreshLifetime = 24 * 3600;
-/** Ends up in no resource's list of audiences, so a refresh token never passes for an access token. */
-const refreshAudience = 'urn:refresh-token';
+
+/** Signs claims with the current key; `lifetime` in seconds. */
+export type Sign = (claims: JWTPayload, lifetime?: number, typ?: string) => Promise<string>;
 
 /** An application or a managed identity as a token's subject. */
 export interface ServicePrincipal {
@@ -22,23 +21,28 @@ export interface ServicePrincipal {
 export interface TokenIssuer {
   issuerOf(tenant: Tenant): string;
   forServicePrincipal(tenant: Tenant, principal: ServicePrincipal, resource: Resource): Promise<string>;
-  forUser(tenant: Tenant, user: User, clientId: string, resource: Resource): Promise<string>;
-  idToken(tenant: Tenant, user: User, clientId: string): Promise<string>;
-  refreshToken(tenant: Tenant, user: User, clientId: string): Promise<string>;
-  /** Gives the object id of the user a refresh token was made for. Throws OAuthError when it is not acceptable. */
-  readRefreshToken(token: string, tenant: Tenant, clientId: string): Promise<string>;
+  forUser(tenant: Tenant, user: User, clientId: string, resource: RequestedResource): Promise<string>;
+  /** `nonce` ties it to the request for it. */
+  idToken(tenant: Tenant, user: User, clientId: string, nonce?: string): Promise<string>;
 }
 
-export function createTokenIssuer(base: string, api: Api, key: SigningKey): TokenIssuer {
-  const issuerOf = (tenant: Tenant) => `${base}/${tenant.id}/v2.0`;
-
-  const sign = (claims: JWTPayload, lifetime = tokenLifetime, typ = 'JWT') => {
+export const createSign =
+  (keys: SigningKeys): Sign =>
+  (claims, lifetime = tokenLifetime, typ = 'JWT') => {
+    const { kid, privateKey } = keys.current();
     const now = Math.floor(Date.now() / 1000);
     return new SignJWT({ ...claims, iat: now, nbf: now, exp: now + lifetime })
-      .setProtectedHeader({ alg: 'RS256', kid: key.kid, typ })
-      .sign(key.privateKey);
+      .setProtectedHeader({ alg: 'RS256', kid, typ })
+      .sign(privateKey);
   };
 
+/** Entra's name of a tenant as an issuer. */
+export const issuerAt =
+  (base: string) =>
+  (tenant: Tenant): string =>
+    `${base}/${tenant.id}/v2.0`;
+
+export function createTokenIssuer(issuerOf: (tenant: Tenant) => string, sign: Sign): TokenIssuer {
   /** Azurite accepts only the issuer of version 1 tokens, which is what Entra itself uses for storage. */
   const accessClaims = (tenant: Tenant, resource: Resource, clientId: string): JWTPayload => ({
     aud: resource.audience,
@@ -65,44 +69,19 @@ export function createTokenIssuer(base: string, api: Api, key: SigningKey): Toke
       sign({
         ...accessClaims(tenant, resource, clientId),
         ...personClaims(tenant, user, resource.audience),
-        scp: resource.kind === 'api' ? api.scopes.join(' ') : 'user_impersonation',
+        scp: resource.permissions.join(' '),
         ...(resource.kind === 'api' && user.roles.length > 0 ? { roles: user.roles } : {}),
       }),
 
-    idToken: (tenant, user, clientId) =>
+    idToken: (tenant, user, clientId, nonce) =>
       sign({
         iss: issuerOf(tenant),
         aud: clientId,
         tid: tenant.id,
         ver: '2.0',
         ...personClaims(tenant, user, clientId),
+        ...(nonce === undefined ? {} : { nonce }),
       }),
-
-    refreshToken: (tenant, user, clientId) =>
-      sign(
-        { iss: issuerOf(tenant), aud: refreshAudience, sub: user.oid, azp: clientId, jti: randomUUID() },
-        refreshLifetime,
-        'refresh+jwt',
-      ),
-
-    async readRefreshToken(token, tenant, clientId) {
-      const refused = () =>
-        new OAuthError(
-          400,
-          'invalid_grant',
-          70008,
-          'The refresh token is not valid (any more). Sign in again.',
-        );
-      const { payload } = await jwtVerify(token, key.publicJwk, {
-        issuer: issuerOf(tenant),
-        audience: refreshAudience,
-        typ: 'refresh+jwt',
-      }).catch(() => {
-        throw refused();
-      });
-      if (payload.azp !== clientId || payload.sub === undefined) throw refused();
-      return payload.sub;
-    },
   };
 }
 
