@@ -176,10 +176,10 @@ function fire(
 ): ApiAnswer {
   const fn = functions.find((known) => known.name.toLowerCase() === name.toLowerCase());
   if (fn === undefined) return { status: 404 };
-  if (isTrigger(fn, 'httpTrigger') || isTrigger(fn, 'orchestrationTrigger')) {
+  if (['httpTrigger', 'orchestrationTrigger', 'entityTrigger'].some((type) => isTrigger(fn, type))) {
     return {
       status: 400,
-      body: { Message: `'${fn.name}' is a ${fn.trigger.type}; call its route or start an instance instead.` },
+      body: { Message: `'${fn.name}' is a ${fn.trigger.type}; use its route or the durable API instead.` },
     };
   }
   const timerValue = JSON.stringify({

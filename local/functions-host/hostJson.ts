@@ -12,7 +12,16 @@ export interface HostJson {
   hasExtensionBundle: boolean;
   http: { routePrefix: string; maxOutstandingRequests: number; maxConcurrentRequests: number };
   serviceBus: ServiceBusOptions;
-  durable: { hubName: string; maxActivities: number; maxOrchestrators: number; storeInputs: boolean };
+  durable: {
+    hubName: string;
+    maxActivities: number;
+    maxOrchestrators: number;
+    maxEntities: number;
+    maxEntityBatch: number;
+    maxActions: number;
+    storeInputs: boolean;
+    defaultVersion: string;
+  };
   warnings: string[];
 }
 
@@ -181,7 +190,23 @@ export function readHostJson(appRoot: string, settings: Settings): HostJson {
         10 * availableParallelism(),
         'extensions.durableTask.maxConcurrentOrchestratorFunctions',
       ),
+      maxEntities: count(
+        durable.maxConcurrentEntityFunctions,
+        10 * availableParallelism(),
+        'extensions.durableTask.maxConcurrentEntityFunctions',
+      ),
+      maxEntityBatch: count(
+        durable.maxEntityOperationBatchSize,
+        50,
+        'extensions.durableTask.maxEntityOperationBatchSize',
+      ),
+      maxActions: count(
+        durable.maxOrchestrationActions,
+        100_000,
+        'extensions.durableTask.maxOrchestrationActions',
+      ),
       storeInputs: durable.storeInputsInOrchestrationHistory === true,
+      defaultVersion: text(durable.defaultVersion, '', 'extensions.durableTask.defaultVersion'),
     },
     warnings,
   };

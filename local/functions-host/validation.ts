@@ -10,6 +10,7 @@ const supportedTriggers = [
   'cosmosDBTrigger',
   'orchestrationTrigger',
   'activityTrigger',
+  'entityTrigger',
 ];
 const needsNoBundle = ['httpTrigger', 'timerTrigger'];
 /** Azure applies `retry` to these only and ignores it elsewhere; of the supported ones that is timer and Cosmos DB. */

@@ -7,15 +7,31 @@ export interface RetryOptions {
   retryTimeoutInMilliseconds?: number;
 }
 
+export interface DurableHttpRequest {
+  method: string;
+  uri: string;
+  content?: string;
+  headers?: Record<string, string>;
+  tokenSource?: unknown;
+  asynchronousPatternEnabled?: boolean;
+}
+
 export interface Action {
   actionType: number;
   functionName?: string;
+  /** Of the sub-orchestration, or the scheduler id of the entity. */
+  instanceId?: string | null;
+  version?: string;
   input?: unknown;
   retryOptions?: RetryOptions;
   fireAt?: string;
   isCanceled?: boolean;
   externalEventName?: string;
   compoundActions?: Action[];
+  operation?: string;
+  httpRequest?: DurableHttpRequest;
+  lockSet?: { name: string; key: string }[];
+  lockRequestId?: string;
 }
 
 export interface OrchestratorState {
@@ -30,21 +46,16 @@ export interface OrchestratorState {
 export const ActionType = {
   CallActivity: 0,
   CallActivityWithRetry: 1,
+  CallSubOrchestrator: 2,
+  CallSubOrchestratorWithRetry: 3,
   ContinueAsNew: 4,
   CreateTimer: 5,
   WaitForExternalEvent: 6,
+  CallEntity: 7,
+  CallHttp: 8,
+  SignalEntity: 9,
   WhenAny: 11,
   WhenAll: 12,
+  LockEntities: 13,
+  ReleaseEntities: 14,
 } as const;
-
-/** Actions of the protocol that this host refuses rather than half-does. */
-export const refusedActions: Readonly<Record<number, string>> = {
-  2: 'callSubOrchestrator',
-  3: 'callSubOrchestratorWithRetry',
-  7: 'callEntity',
-  8: 'callHttp',
-  9: 'signalEntity',
-  10: 'a scheduled signalEntity',
-  13: 'df.lock',
-  14: 'releasing a df.lock',
-};

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DurableEngine } from './engine.ts';
-import { DurableRefusal } from './engine.ts';
-import type { HistoryEvent } from './history.ts';
-import { EventType, isTerminal } from './history.ts';
+import { condensed } from './condensedHistory.ts';
+import { EntityApi } from './entityApi.ts';
+import { isTerminal } from './history.ts';
+import { date, jsonText, page, parsed } from './requestValues.ts';
+import { DurableRefusal } from './refusal.ts';
 import type { Instance } from './store.ts';
 
 /** Path prefixes of the two doors: the public webhook (system key) and the loopback one (no key). */
@@ -35,14 +37,15 @@ export interface ApiOptions {
 }
 
 const WAIT_STEP_MS = 25;
-const DEFAULT_PAGE = 100;
 
 /** The HTTP API that the client of `durable-functions` talks to. */
 export class ManagementApi {
   readonly #options: ApiOptions;
+  readonly #entities: EntityApi;
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    this.#entities = new EntityApi(options.engine);
   }
 
   /** JSON text of the durableClient input binding. */
@@ -79,7 +82,7 @@ export class ManagementApi {
     if (area === 'orchestrators' && first !== undefined && request.method === 'POST') {
       return this.#start(request, first, second);
     }
-    if (area === 'entities') return notSupported('Entities');
+    if (area === 'entities') return this.#entities.answer(request, first, second, third);
     if (area !== 'instances') return { status: 404 };
     if (first === undefined) return this.#collection(request);
     return this.#instance(request, first, second, third);
@@ -87,7 +90,8 @@ export class ManagementApi {
 
   async #start(request: ApiRequest, name: string, wantedId: string | undefined): Promise<ApiAnswer> {
     const input = request.body.length === 0 ? null : jsonText(request.body);
-    const id = this.#options.engine.create(name, wantedId, input === 'null' ? null : input);
+    const version = request.query.get('version') ?? undefined;
+    const id = this.#options.engine.create(name, wantedId, input === 'null' ? null : input, version);
     const seconds = Number(request.query.get('timeout') ?? Number.NaN);
     if (seconds > 0) {
       const ended = await this.#waitForEnd(id, seconds);
@@ -140,11 +144,7 @@ export class ManagementApi {
       return ids.length === 0 ? { status: 404 } : { status: 200, body: { instancesDeleted: ids.length } };
     }
     if (method !== 'GET') return { status: 404 };
-    const limit = Number(query.get('top') ?? DEFAULT_PAGE);
-    const offset = Number(query.get('continuationToken') ?? 0);
-    if (!(Number.isInteger(limit) && limit > 0 && Number.isInteger(offset) && offset >= 0)) {
-      throw new DurableRefusal(400, "'top' must be a positive whole number.");
-    }
+    const { limit, offset } = page(query);
     const found = store.instances({ ...filter, limit: limit + 1, offset });
     const showInput = query.get('showInput') ?? 'false';
     const shown = new URLSearchParams({ showInput });
@@ -182,14 +182,19 @@ export class ManagementApi {
         return { status: 202 };
       }
       case 'terminate':
-        if (isTerminal(instance.status)) return { status: 410 };
-        engine.terminate(id, reason);
-        return { status: 202 };
       case 'suspend':
       case 'resume':
+        if (isTerminal(instance.status)) return { status: 410 };
+        engine.control(id, operation.toLowerCase() as 'terminate' | 'suspend' | 'resume', reason);
+        return { status: 202 };
       case 'rewind':
-      case 'restart':
-        return notSupported(`The operation '${operation}'`);
+        return rewindRefused(instance);
+      case 'restart': {
+        const withNewId = request.query.get('restartWithNewInstanceId')?.toLowerCase() !== 'false';
+        return this.#accepted(
+          engine.create(instance.name, withNewId ? undefined : id, instance.input, instance.version),
+        );
+      }
       default:
         return { status: 404 };
     }
@@ -232,10 +237,14 @@ export class ManagementApi {
   }
 }
 
-const notSupported = (what: string): ApiAnswer => ({
-  status: 501,
-  body: { Message: `${what} of Durable Functions is not supported by the local Functions host.` },
-});
+/** The client library knows these status codes and makes the whole body, a text, its error. */
+const rewindRefused = ({ id, status }: Instance): ApiAnswer =>
+  status === 'Failed'
+    ? {
+        status: 501,
+        body: `The operation 'rewind' is not supported by the local Functions host. Restart instance '${id}' instead.`,
+      }
+    : { status: 412, body: `Only failed instances can be rewound; '${id}' is ${status}.` };
 
 function segments(path: string): string[] {
   try {
@@ -245,32 +254,6 @@ function segments(path: string): string[] {
       .map(decodeURIComponent);
   } catch {
     throw new DurableRefusal(400, 'The path is not valid percent-encoding.');
-  }
-}
-
-function jsonText(body: Buffer): string {
-  try {
-    return JSON.stringify(JSON.parse(body.toString('utf8')));
-  } catch {
-    throw new DurableRefusal(400, 'Invalid JSON content.');
-  }
-}
-
-function date(query: URLSearchParams, name: string): string | undefined {
-  const value = query.get(name);
-  if (value === null || value === '') return undefined;
-  const time = Date.parse(value);
-  if (Number.isNaN(time)) throw new DurableRefusal(400, `'${name}' is not a date.`);
-  return new Date(time).toISOString();
-}
-
-/** Failures and terminations hold plain text, everything else JSON. */
-function parsed(text: string | null): unknown {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
   }
 }
 
@@ -288,39 +271,4 @@ function statusOf(instance: Instance, query: URLSearchParams): Record<string, un
     createdTime: toSeconds(instance.createdAt),
     lastUpdatedTime: toSeconds(instance.updatedAt),
   };
-}
-
-const eventNames = new Map<number, string>(Object.entries(EventType).map(([name, number]) => [number, name]));
-const leftOut = new Set<number>([
-  EventType.OrchestratorStarted,
-  EventType.OrchestratorCompleted,
-  EventType.TaskScheduled,
-  EventType.TimerCreated,
-]);
-
-/** History as the API shows it: names instead of numbers, scheduling folded into completions. */
-function condensed(history: readonly HistoryEvent[], withOutput: boolean): Record<string, unknown>[] {
-  const scheduled = new Map<number, HistoryEvent>();
-  for (const event of history)
-    if (event.EventType === EventType.TaskScheduled) scheduled.set(event.EventId, event);
-  return history
-    .filter((event) => !leftOut.has(event.EventType))
-    .map((event) => {
-      const {
-        EventType: type,
-        EventId: _id,
-        IsPlayed: _played,
-        TaskScheduledId,
-        TimerId: _timer,
-        Result,
-        ...shown
-      } = event;
-      const origin = TaskScheduledId === undefined ? undefined : scheduled.get(TaskScheduledId);
-      return {
-        EventType: eventNames.get(type) ?? String(type),
-        ...shown,
-        ...(withOutput && Result !== undefined && { Result: parsed(Result) }),
-        ...(origin !== undefined && { FunctionName: origin.Name, ScheduledTime: origin.Timestamp }),
-      };
-    });
 }

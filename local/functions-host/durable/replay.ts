@@ -1,12 +1,15 @@
-import type { Action, OrchestratorState, RetryOptions } from './actions.ts';
-import { ActionType, refusedActions } from './actions.ts';
+import type { Action, DurableHttpRequest, OrchestratorState, RetryOptions } from './actions.ts';
+import { ActionType } from './actions.ts';
+import type { Decision, NewDecision } from './decisions.ts';
+import { HTTP_ACTIVITY, mismatch } from './decisions.ts';
+import type { EntityRequest } from './entityMessages.ts';
+import { deterministicGuid, entityInstanceId, OPERATION, parseEntityId, RELEASE } from './entityMessages.ts';
 import type { HistoryEvent } from './history.ts';
 import { EventType } from './history.ts';
-
-/** New work that a step decided on. */
-export type Decision =
-  | { kind: 'activity'; id: number; name: string; input: string }
-  | { kind: 'timer'; id: number; fireAtMs: number };
+import type { DurableKind } from './functionTable.ts';
+import { missingFunction } from './functionTable.ts';
+import { pollAfter } from './httpActivity.ts';
+import { PendingTask } from './pendingTask.ts';
 
 export interface Outcome {
   status: 'Completed' | 'Failed' | 'Terminated' | 'ContinuedAsNew';
@@ -16,7 +19,10 @@ export interface Outcome {
 
 export interface ReplayOptions {
   name: string;
-  activityExists(name: string): boolean;
+  instanceId: string;
+  executionId: string;
+  parentInstanceId: string | null;
+  exists(kind: DurableKind, name: string): boolean;
   maximumShortTimerMs: number;
   longTimerIntervalMs: number;
 }
@@ -30,35 +36,13 @@ export interface Replayed {
   carriedOver: HistoryEvent[];
   /** Why the instance would hang for ever on Azure; empty when it would not. */
   problems: string[];
+  suspended: boolean;
+  /** Entities of the critical section that is open at the end, asked for or entered. */
+  lockedEntities: string[];
 }
 
 /** Thrown where Azure reports a non-deterministic workflow or where this host refuses an action. */
 class ReplayFailure extends Error {}
-
-/** A task of the machine: settled once, calls back synchronously. Synchrony is what keeps ids equal on both sides. */
-class PendingTask {
-  done = false;
-  failed = false;
-  #callbacks: (() => void)[] = [];
-
-  settle(failed = false): void {
-    if (this.done) return;
-    this.done = true;
-    this.failed = failed;
-    const callbacks = this.#callbacks;
-    this.#callbacks = [];
-    for (const callback of callbacks) callback();
-  }
-  then(callback: () => void): void {
-    if (this.done) callback();
-    else this.#callbacks.push(callback);
-  }
-  static settled(failed = false): PendingTask {
-    const task = new PendingTask();
-    task.settle(failed);
-    return task;
-  }
-}
 
 const MAXIMUM_CUSTOM_STATUS_KB = 16;
 
@@ -87,6 +71,11 @@ class ReplayMachine {
   /** Event name in lower case to its waiters; the newest is served first. */
   readonly #waiters = new Map<string, PendingTask[]>();
   readonly #buffered = new Map<string, number>();
+  /** Request id to the entity call or lock that waits for its answer; like waiters, they do not hold completion back. */
+  readonly #answers = new Map<string, PendingTask>();
+  #criticalSection: { id: string; entities: string[] } | undefined;
+  /** What came while suspended, in order. */
+  #held: HistoryEvent[] | undefined;
   readonly #carriedOver: HistoryEvent[] = [];
   readonly #problems: string[] = [];
   #nextAction = 0;
@@ -114,18 +103,20 @@ class ReplayMachine {
       for (const event of history) {
         if (event.EventType === EventType.ExecutionTerminated) {
           terminated ??= { status: 'Terminated', result: event.Input ?? null };
-        } else this.#apply(event);
+        } else this.#applyOrHold(event);
       }
     } catch (error) {
       if (!(error instanceof ReplayFailure)) throw error;
       return this.#ended({ status: 'Failed', result: error.message });
     }
     if (terminated !== undefined) return this.#ended(terminated);
+    if (this.#held !== undefined) return { ...this.#ended(undefined), decisions: [] };
     // Tasks still open keep the instance running, as on Azure: an uncancelled timer holds back the completion.
     if (this.#outcome !== undefined && this.#open.size === 0) return this.#ended(this.#outcome);
-    if (this.#outcome === undefined && this.#open.size === 0 && this.#waiters.size === 0) {
+    const waits = this.#open.size + this.#waiters.size + this.#answers.size;
+    if (this.#outcome === undefined && waits === 0) {
       this.#problems.push(
-        'no activity, timer or event is pending and the orchestrator is not done; on Azure the instance would stay Running for ever',
+        'no task, timer or event is pending and the orchestrator is not done; on Azure the instance would stay Running for ever',
       );
     }
     return this.#ended(undefined);
@@ -133,13 +124,29 @@ class ReplayMachine {
 
   #ended(outcome: Outcome | undefined): Replayed {
     const abandoned = outcome?.status === 'Terminated' || outcome?.status === 'Failed';
+    const decisions = [...this.#decisions.values()].sort((a, b) => a.id - b.id);
     return {
-      decisions: abandoned ? [] : [...this.#decisions.values()].sort((a, b) => a.id - b.id),
+      // What a failing orchestrator signalled before goes out; work whose result nobody reads does not begin.
+      decisions: abandoned
+        ? decisions.filter(({ kind }) => kind === 'send' && outcome === this.#outcome)
+        : decisions,
       outcome,
       customStatus: this.#customStatus,
       carriedOver: this.#carriedOver,
       problems: this.#problems,
+      suspended: this.#held !== undefined,
+      lockedEntities: this.#criticalSection?.entities ?? [],
     };
+  }
+
+  #applyOrHold(event: HistoryEvent): void {
+    if (event.EventType === EventType.ExecutionSuspended) this.#held ??= [];
+    else if (event.EventType === EventType.ExecutionResumed) {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const earlier of held) this.#apply(earlier);
+    } else if (this.#held === undefined) this.#apply(event);
+    else this.#held.push(event);
   }
 
   #apply(event: HistoryEvent): void {
@@ -153,19 +160,28 @@ class ReplayMachine {
       case EventType.TaskScheduled:
         this.#matchDecision(event, 'activity');
         break;
+      case EventType.SubOrchestrationInstanceCreated:
+        this.#matchDecision(event, 'sub-orchestration');
+        break;
+      case EventType.EventSent:
+        this.#matchDecision(event, 'send');
+        break;
       case EventType.TimerCreated:
         this.#matchDecision(event, 'timer');
         break;
       case EventType.TaskCompleted:
-        this.#close(event.TaskScheduledId, false);
+      case EventType.SubOrchestrationInstanceCompleted:
+        this.#close(event.TaskScheduledId, false, event.Result);
         break;
       case EventType.TaskFailed:
+      case EventType.SubOrchestrationInstanceFailed:
         this.#close(event.TaskScheduledId, true);
         break;
       case EventType.TimerFired:
         this.#close(event.TimerId, false);
         break;
       case EventType.EventRaised:
+        if (this.#answer(event.Name ?? '')) break;
         if (this.#continuedWith !== undefined) this.#carriedOver.push(event);
         else this.#raise(event.Name ?? '');
         break;
@@ -175,34 +191,23 @@ class ReplayMachine {
   }
 
   /** An unknown id is a duplicate or a cancelled task: ignored. */
-  #close(id: number | undefined, failed: boolean): void {
+  #close(id: number | undefined, failed: boolean, result?: string | null): void {
     if (id === undefined) return;
     const task = this.#open.get(id);
     this.#open.delete(id);
-    task?.settle(failed);
+    task?.settle(failed, result ?? null);
+  }
+
+  #answer(requestId: string): boolean {
+    const task = this.#answers.get(requestId);
+    this.#answers.delete(requestId);
+    task?.settle();
+    return task !== undefined;
   }
 
   #matchDecision(event: HistoryEvent, kind: Decision['kind']): void {
-    const decision = this.#decisions.get(event.EventId);
-    const named = event.Name === undefined ? '' : ` and name '${event.Name}'`;
-    const before = `Non-Deterministic workflow detected: A previous execution of this orchestration scheduled a ${kind} task with sequence ID ${event.EventId}${named}`;
-    const hint =
-      'Was a change made to the orchestrator code after this instance had already started running?';
-    if (decision === undefined) {
-      throw new ReplayFailure(
-        `${before}, but the current replay execution hasn't (yet?) scheduled this task. ${hint}`,
-      );
-    }
-    if (decision.kind !== kind) {
-      throw new ReplayFailure(
-        `${before}, but the current orchestration replay instead produced a ${decision.kind} task with this sequence number. ${hint}`,
-      );
-    }
-    if (decision.kind === 'activity' && decision.name.toLowerCase() !== event.Name?.toLowerCase()) {
-      throw new ReplayFailure(
-        `${before}, but the current orchestration replay instead scheduled '${decision.name}'. ${hint}`,
-      );
-    }
+    const problem = mismatch(event, kind, this.#decisions.get(event.EventId));
+    if (problem !== undefined) throw new ReplayFailure(problem);
     this.#decisions.delete(event.EventId);
   }
 
@@ -250,7 +255,11 @@ class ReplayMachine {
       case ActionType.CallActivity:
         return this.#activity(action);
       case ActionType.CallActivityWithRetry:
-        return this.#withRetry(action, action.retryOptions);
+        return this.#withRetry(() => this.#activity(action), action.retryOptions);
+      case ActionType.CallSubOrchestrator:
+        return this.#subOrchestration(action);
+      case ActionType.CallSubOrchestratorWithRetry:
+        return this.#withRetry(() => this.#subOrchestration(action), action.retryOptions);
       case ActionType.ContinueAsNew:
         this.#continuedWith = { input: toJson(action.input) };
         return PendingTask.settled();
@@ -258,46 +267,73 @@ class ReplayMachine {
         return this.#createTimer(action);
       case ActionType.WaitForExternalEvent:
         return this.#waitForEvent(action.externalEventName ?? '');
+      case ActionType.CallEntity:
+        return this.#callEntity(action, false);
+      case ActionType.SignalEntity:
+        return this.#callEntity(action, true);
+      case ActionType.CallHttp:
+        return this.#callHttp(action.httpRequest);
+      case ActionType.LockEntities:
+        return this.#lock(action);
+      case ActionType.ReleaseEntities:
+        return this.#release();
       case ActionType.WhenAny:
         return this.#whenAny(action.compoundActions ?? []);
       case ActionType.WhenAll:
         return this.#whenAll(action.compoundActions ?? []);
-      default: {
-        const what = refusedActions[action.actionType] ?? `action type ${action.actionType}`;
+      default:
         throw new ReplayFailure(
-          `The local Functions host does not support ${what}, used by orchestrator '${this.#options.name}'. Use activities, timers, external events and continueAsNew.`,
+          `The local Functions host does not support action type ${action.actionType}, used by orchestrator '${this.#options.name}'.`,
         );
-      }
     }
   }
 
-  #decide(
-    decision: { kind: 'activity'; name: string; input: string } | { kind: 'timer'; fireAtMs: number },
-  ): PendingTask {
+  #allocate(decision: NewDecision): number {
     const id = this.#nextId;
     this.#nextId += 1;
     this.#decisions.set(id, { ...decision, id });
+    return id;
+  }
+
+  #decide(decision: NewDecision): PendingTask {
     const task = new PendingTask();
-    this.#open.set(id, task);
+    this.#open.set(this.#allocate(decision), task);
     return task;
   }
 
+  #missing(kind: DurableKind, name: string): boolean {
+    if (this.#options.exists(kind, name)) return false;
+    this.#problems.push(missingFunction(kind, name));
+    return true;
+  }
+
   #activity({ functionName = '', input }: Action): PendingTask {
-    if (!this.#options.activityExists(functionName)) {
-      this.#problems.push(
-        `The function '${functionName}' doesn't exist, is disabled, or is not an activity function.`,
-      );
-      return PendingTask.settled(true);
-    }
+    if (this.#missing('activity', functionName)) return PendingTask.settled(true);
     return this.#decide({ kind: 'activity', name: functionName, input: JSON.stringify([input ?? null]) });
   }
 
-  #withRetry(action: Action, options: RetryOptions | undefined): PendingTask {
-    if (options === undefined) return this.#activity(action);
+  #subOrchestration({ functionName = '', instanceId, input, version }: Action): PendingTask {
+    if (this.#missing('orchestrator', functionName)) return PendingTask.settled(true);
+    const child = instanceId || `${this.#options.executionId}:${this.#nextId}`;
+    if (child === this.#options.instanceId || child === this.#options.parentInstanceId) {
+      this.#problems.push(`a sub-orchestration cannot have the id of its parent or grandparent, '${child}'`);
+      return PendingTask.settled(true);
+    }
+    return this.#decide({
+      kind: 'sub-orchestration',
+      name: functionName,
+      instanceId: child,
+      input: toJson(input),
+      version,
+    });
+  }
+
+  #withRetry(begin: () => PendingTask, options: RetryOptions | undefined): PendingTask {
+    if (options === undefined) return begin();
     const whole = new PendingTask();
     const startedAt = this.#now;
     const attempt = (number: number) => {
-      const task = this.#activity(action);
+      const task = begin();
       task.then(() => {
         if (!task.failed) return whole.settle();
         if (number + 1 === options.maxNumberOfAttempts) {
@@ -314,6 +350,69 @@ class ReplayMachine {
     };
     attempt(0);
     return whole;
+  }
+
+  /** As long as the answer is 202 with a Location, waits and asks there, with the ids the JS side expects. */
+  #callHttp(request: DurableHttpRequest | undefined): PendingTask {
+    const whole = new PendingTask();
+    if (request === undefined) throw new ReplayFailure('callHttp came without a request.');
+    const ask = (current: DurableHttpRequest) => {
+      const task = this.#decide({ kind: 'activity', name: HTTP_ACTIVITY, input: JSON.stringify([current]) });
+      task.then(() => {
+        const poll = task.failed ? undefined : pollAfter(current, task.result);
+        if (poll === undefined) return whole.settle(task.failed);
+        return this.#timer(this.#now + poll.delayMs).then(() => ask(poll.request));
+      });
+    };
+    ask(request);
+    return whole;
+  }
+
+  #callEntity({ instanceId, operation = '', input }: Action, signal: boolean): PendingTask {
+    const target = instanceId ?? '';
+    if (this.#missing('entity', parseEntityId(target).name)) return PendingTask.settled(true);
+    const text = toJson(input);
+    const request: EntityRequest = {
+      ...this.#request(),
+      op: operation,
+      ...(signal && { signal }),
+      ...(text !== null && { input: text }),
+    };
+    return this.#send(target, OPERATION, request, !signal);
+  }
+
+  #lock({ lockSet = [], lockRequestId = '' }: Action): PendingTask {
+    const [first] = lockSet;
+    if (first === undefined || lockSet.some(({ name }) => this.#missing('entity', name))) {
+      return PendingTask.settled(true);
+    }
+    const entities = lockSet.map(({ name, key }) => entityInstanceId(name, key));
+    this.#criticalSection = { id: lockRequestId, entities };
+    const request: EntityRequest = { ...this.#request(), id: lockRequestId, lockset: lockSet, pos: 0 };
+    return this.#send(entityInstanceId(first.name, first.key), OPERATION, request, true);
+  }
+
+  #release(): PendingTask {
+    const section = this.#criticalSection;
+    this.#criticalSection = undefined;
+    for (const entity of section?.entities ?? []) {
+      this.#send(entity, RELEASE, { parent: this.#options.instanceId, id: section?.id ?? '' }, false);
+    }
+    return PendingTask.settled();
+  }
+
+  #request(): EntityRequest {
+    const { instanceId, executionId } = this.#options;
+    const id = deterministicGuid(`${instanceId}/${executionId}/${this.#nextId}`);
+    return { id, parent: instanceId, parentExecution: executionId };
+  }
+
+  #send(target: string, name: string, request: EntityRequest, awaited: boolean): PendingTask {
+    this.#allocate({ kind: 'send', name, target, input: JSON.stringify(request) });
+    if (!awaited) return PendingTask.settled();
+    const task = new PendingTask();
+    this.#answers.set(request.id, task);
+    return task;
   }
 
   #timer(fireAtMs: number): PendingTask {

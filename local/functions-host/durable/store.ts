@@ -3,6 +3,15 @@ import { DatabaseSync } from 'node:sqlite';
 import type { EventBody, HistoryEvent, RuntimeStatus } from './history.ts';
 import { EventType } from './history.ts';
 
+/** Who waits for the end of a sub-orchestration. */
+export interface ParentTask {
+  name: string;
+  version: string;
+  instanceId: string;
+  executionId: string;
+  taskId: number;
+}
+
 export interface Instance {
   id: string;
   executionId: string;
@@ -14,6 +23,37 @@ export interface Instance {
   /** ISO 8601 UTC. */
   createdAt: string;
   updatedAt: string;
+  version: string;
+  parent: ParentTask | null;
+}
+
+/** What an instance is made of when it begins. */
+export interface NewInstance {
+  id: string;
+  name: string;
+  input: string | null;
+  version: string;
+  parent: ParentTask | null;
+}
+
+export interface Entity {
+  id: string;
+  /** JSON text; null when the entity does not exist. */
+  state: string | null;
+  exists: boolean;
+  /** Instance id of the orchestration whose critical section it is in. */
+  lockedBy: string | null;
+  /** ISO 8601 UTC. */
+  lastOperation: string;
+}
+
+export interface OutgoingMessage {
+  /** Instance or entity it goes to. */
+  to: string;
+  /** Only for this generation of the instance; null for any. */
+  executionId: string | null;
+  dueMs: number;
+  event: EventBody;
 }
 
 export interface InboxMessage {
@@ -41,7 +81,9 @@ export interface StepResult {
   appended: readonly HistoryEvent[];
   firstSequence: number;
   activities: readonly { executionId: string; taskId: number; name: string; input: string }[];
-  messages: readonly { executionId: string | null; dueMs: number; event: EventBody }[];
+  messages: readonly OutgoingMessage[];
+  /** Sub-orchestrations to begin; their ids are free or of ended instances. */
+  children: readonly NewInstance[];
 }
 
 const schema = `
@@ -62,6 +104,8 @@ const schema = `
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, executionId TEXT NOT NULL, taskId INTEGER NOT NULL,
     name TEXT NOT NULL, input TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS tasks_id ON tasks (id);
+  CREATE TABLE IF NOT EXISTS entities (
+    id TEXT PRIMARY KEY, state TEXT, present INTEGER NOT NULL, lockedBy TEXT, lastOperation TEXT NOT NULL) STRICT;
 `;
 
 /** Durable state on SQLite. Every method that writes is one transaction, so a kill at any instant leaves it whole. */
@@ -72,10 +116,15 @@ export class DurableStore {
   constructor(file: string) {
     this.#database = new DatabaseSync(file);
     this.#database.exec(schema);
+    this.#addMissingColumns();
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#statements = {
       instance: prepare('SELECT * FROM instances WHERE id = ?'),
-      putInstance: prepare('INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      putInstance: prepare(
+        `INSERT OR REPLACE INTO instances
+         (id, executionId, name, status, input, output, customStatus, createdAt, updatedAt, version, parent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ),
       dropInstance: prepare('DELETE FROM instances WHERE id = ?'),
       history: prepare('SELECT event FROM history WHERE id = ? ORDER BY sequence'),
       addHistory: prepare('INSERT INTO history VALUES (?, ?, ?)'),
@@ -90,7 +139,19 @@ export class DurableStore {
       addTask: prepare('INSERT INTO tasks (id, executionId, taskId, name, input) VALUES (?, ?, ?, ?, ?)'),
       dropTask: prepare('DELETE FROM tasks WHERE n = ?'),
       dropTasks: prepare('DELETE FROM tasks WHERE id = ?'),
+      entity: prepare('SELECT * FROM entities WHERE id = ?'),
+      putEntity: prepare('INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?)'),
     };
+  }
+
+  /** Stores written before sub-orchestrations and versions existed lack these. */
+  #addMissingColumns(): void {
+    const columns = this.#database.prepare('PRAGMA table_info(instances)').all();
+    const missing = (column: string) => !columns.some(({ name }) => name === column);
+    if (missing('version')) {
+      this.#database.exec(`ALTER TABLE instances ADD COLUMN version TEXT NOT NULL DEFAULT ''`);
+    }
+    if (missing('parent')) this.#database.exec('ALTER TABLE instances ADD COLUMN parent TEXT');
   }
 
   close(): void {
@@ -110,7 +171,8 @@ export class DurableStore {
   }
 
   instance(id: string): Instance | undefined {
-    return this.#statements.instance.get(id) as Instance | undefined;
+    const row = this.#statements.instance.get(id);
+    return row === undefined ? undefined : instanceOf(row);
   }
 
   instances(filter: {
@@ -137,7 +199,8 @@ export class DurableStore {
     const clause = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
     return this.#database
       .prepare(`SELECT * FROM instances ${clause} ORDER BY createdAt, id LIMIT ? OFFSET ?`)
-      .all(...values, filter.limit ?? -1, filter.offset ?? 0) as unknown as Instance[];
+      .all(...values, filter.limit ?? -1, filter.offset ?? 0)
+      .map(instanceOf);
   }
 
   history(id: string): HistoryEvent[] {
@@ -145,25 +208,24 @@ export class DurableStore {
   }
 
   /** Makes (or remakes, after an end) an instance and queues its start. */
-  create(id: string, name: string, input: string | null): Instance {
+  create(fresh: NewInstance): void {
+    this.#transaction(() => this.#create(fresh));
+  }
+
+  #create(fresh: NewInstance): void {
     const now = new Date().toISOString();
     const instance: Instance = {
-      id,
+      ...fresh,
       executionId: randomUUID().replaceAll('-', ''),
-      name,
       status: 'Pending',
-      input,
       output: null,
       customStatus: null,
       createdAt: now,
       updatedAt: now,
     };
-    this.#transaction(() => {
-      this.#forget(id);
-      this.#putInstance(instance);
-      this.#addMessage(id, instance.executionId, Date.now(), startedEvent(instance));
-    });
-    return instance;
+    this.#forget(fresh.id);
+    this.#putInstance(instance);
+    this.#addMessage(fresh.id, instance.executionId, Date.now(), startedEvent(instance));
   }
 
   addMessage(id: string, event: EventBody, executionId: string | null = null, dueMs = Date.now()): void {
@@ -215,9 +277,8 @@ export class DurableStore {
       for (const [index, event] of step.appended.entries()) {
         this.#statements.addHistory.run(instance.id, step.firstSequence + index, JSON.stringify(event));
       }
-      for (const message of step.messages) {
-        this.#addMessage(instance.id, message.executionId, message.dueMs, message.event);
-      }
+      this.#send(step.messages);
+      for (const child of step.children) this.#create(child);
       this.#putInstance(instance);
       return step.activities.map(({ executionId, taskId, name, input }) => {
         const { lastInsertRowid } = this.#statements.addTask.run(
@@ -237,6 +298,48 @@ export class DurableStore {
     this.#transaction(() => {
       const { changes } = this.#statements.dropTask.run(task.n);
       if (changes > 0) this.#addMessage(task.instanceId, task.executionId, Date.now(), event);
+    });
+  }
+
+  entity(id: string): Entity | undefined {
+    const row = this.#statements.entity.get(id);
+    return row === undefined ? undefined : entityOf(row);
+  }
+
+  entities(filter: {
+    idPrefix: string;
+    lastOperationFrom?: string | undefined;
+    lastOperationTo?: string | undefined;
+    limit: number;
+    offset: number;
+  }): Entity[] {
+    return this.#database
+      .prepare(
+        `SELECT * FROM entities WHERE present = 1 AND substr(id, 1, length(?1)) = ?1
+         AND lastOperation >= ?2 AND lastOperation <= ?3 ORDER BY id LIMIT ?4 OFFSET ?5`,
+      )
+      .all(
+        filter.idPrefix,
+        filter.lastOperationFrom ?? '',
+        filter.lastOperationTo ?? '9999',
+        filter.limit,
+        filter.offset,
+      )
+      .map(entityOf);
+  }
+
+  /** Commits what an entity did with the messages it took. */
+  commitEntity(entity: Entity, consumed: readonly number[], messages: readonly OutgoingMessage[]): void {
+    this.#transaction(() => {
+      for (const n of consumed) this.#statements.dropMessage.run(n);
+      this.#send(messages);
+      this.#statements.putEntity.run(
+        entity.id,
+        entity.state,
+        entity.exists ? 1 : 0,
+        entity.lockedBy,
+        entity.lastOperation,
+      );
     });
   }
 
@@ -266,7 +369,13 @@ export class DurableStore {
       i.customStatus,
       i.createdAt,
       i.updatedAt,
+      i.version,
+      i.parent === null ? null : JSON.stringify(i.parent),
     );
+  }
+
+  #send(messages: readonly OutgoingMessage[]): void {
+    for (const { to, executionId, dueMs, event } of messages) this.#addMessage(to, executionId, dueMs, event);
   }
 
   #addMessage(id: string, executionId: string | null, dueMs: number, event: EventBody): void {
@@ -274,12 +383,35 @@ export class DurableStore {
   }
 }
 
-export const startedEvent = (instance: Instance): EventBody => ({
+type Row = Record<string, unknown>;
+
+function instanceOf(row: Row): Instance {
+  const parent = row.parent === null ? null : (JSON.parse(String(row.parent)) as ParentTask);
+  return { ...(row as unknown as Instance), parent };
+}
+
+const entityOf = (row: Row): Entity => ({
+  id: String(row.id),
+  state: row.state === null ? null : String(row.state),
+  exists: row.present === 1,
+  lockedBy: row.lockedBy === null ? null : String(row.lockedBy),
+  lastOperation: String(row.lastOperation),
+});
+
+export const startedEvent = ({ id, executionId, name, version, input, parent }: Instance): EventBody => ({
   EventType: EventType.ExecutionStarted,
-  OrchestrationInstance: { InstanceId: instance.id, ExecutionId: instance.executionId },
-  ParentInstance: null,
-  Name: instance.name,
-  Version: '',
-  Input: instance.input,
+  OrchestrationInstance: { InstanceId: id, ExecutionId: executionId },
+  ParentInstance:
+    parent === null
+      ? null
+      : {
+          Name: parent.name,
+          Version: parent.version,
+          OrchestrationInstance: { InstanceId: parent.instanceId, ExecutionId: parent.executionId },
+          TaskScheduleId: parent.taskId,
+        },
+  Name: name,
+  Version: version,
+  Input: input,
   Tags: null,
 });

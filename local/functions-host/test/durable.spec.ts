@@ -1,10 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { outline } from '../durable/history.ts';
 import { DurableClient } from './durableClient.ts';
 
+let durable: DurableClient;
+beforeAll(async () => {
+  durable = await DurableClient.shared();
+});
+
 describe('Durable orchestrations', () => {
   it('keep the golden history of an activity that fails twice, is retried and succeeds', async () => {
-    const durable = await DurableClient.start();
     const { runtimeStatus, output, instanceId } = await durable.run('retried', 3);
     expect([runtimeStatus, output]).toEqual(['Completed', 3]);
     expect(outline(durable.history(instanceId))).toBe(
@@ -21,7 +25,6 @@ describe('Durable orchestrations', () => {
   });
 
   it('wait for an event or a timer, whichever is first', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('approval', { waitMs: 60_000 });
     expect((await durable.waiting(id)).customStatus).toEqual({ stage: 'waiting' });
     expect((await durable.raise(id, 'approval', { by: 'ana' })).status).toBe(200);
@@ -30,7 +33,6 @@ describe('Durable orchestrations', () => {
   });
 
   it('fan out, continue as new over hundreds of generations, and fail with the text of the error', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('fan', 50)).output).toBe(1225);
     expect((await durable.run('loop', { index: 0, last: 120 })).output).toBe(120);
     const failed = await durable.run('throws');
@@ -55,7 +57,6 @@ describe('Durable orchestrations', () => {
   });
 
   it('pass values as the .NET host does', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('types')).output).toEqual([
       'string:"text"',
       'string:"123"',

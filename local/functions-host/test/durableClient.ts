@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { HostConfig } from '../config.ts';
 import type { HistoryEvent } from '../durable/history.ts';
 import type { StartedHost } from './startHost.ts';
-import { eventually, keys, startHost } from './startHost.ts';
+import { eventually, keys, startHost, untilFileEnds } from './startHost.ts';
 
 export const HUB = 'TestHub';
 
@@ -29,6 +29,11 @@ export class DurableClient {
     return new DurableClient(await startHost('durable', { ...config, settings }));
   }
 
+  /** One host for all tests of a file; in `beforeAll`. */
+  static shared(config: Partial<HostConfig> = {}): Promise<DurableClient> {
+    return untilFileEnds(() => DurableClient.start(config));
+  }
+
   /** Starts an instance through the app's own starter, so through the real client library. */
   async begin(name: string, input?: unknown, id?: string): Promise<string> {
     const body = input === undefined ? {} : { body: JSON.stringify(input) };
@@ -38,6 +43,14 @@ export class DurableClient {
     });
     if (response.status !== 202) throw new Error(`${response.status} ${await response.text()}`);
     return ((await response.json()) as { id: string }).id;
+  }
+
+  /** The status once it has the given runtime status. */
+  reaches(id: string, runtimeStatus: string): Promise<Status> {
+    return eventually(async () => {
+      const status = await this.status(id);
+      return status?.runtimeStatus === runtimeStatus ? status : undefined;
+    });
   }
 
   call(operation: string, id: string, query = ''): Promise<Response> {
@@ -65,7 +78,7 @@ export class DurableClient {
   ended(id: string, withinMs = 15_000): Promise<Status> {
     return eventually(async () => {
       const status = await this.status(id);
-      return status !== undefined && !['Pending', 'Running'].includes(status.runtimeStatus)
+      return status !== undefined && !['Pending', 'Running', 'Suspended'].includes(status.runtimeStatus)
         ? status
         : undefined;
     }, withinMs);

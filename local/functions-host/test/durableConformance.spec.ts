@@ -1,23 +1,25 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DurableClient } from './durableClient.ts';
 import { Notes } from './notes.ts';
 import { temporaryFolder } from './startHost.ts';
 
+let durable: DurableClient;
+beforeAll(async () => {
+  durable = await DurableClient.shared();
+});
+
 describe('Durable traps of Azure', () => {
   it('E-12 encodes a text given to continueAsNew twice', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('continuesWithText', { first: true })).output).toBe('"second"');
   });
 
   it('E-13 hands booleans to activities as text', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('types')).output).toEqual(
       expect.arrayContaining(['string:"True"', 'string:"False"']),
     );
   });
 
   it('E-14 passes values as JSON only: maps are lost, dates become texts, undefined becomes null', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('jsonOnly')).output).toEqual([
       { map: {}, at: '1970-01-01T00:00:00.000Z' },
       null,
@@ -29,14 +31,12 @@ describe('Durable traps of Azure', () => {
     ['retryTimeout', undefined, /would hang on Azure/],
     ['emptyError', undefined, /would hang on Azure/],
   ])('E-15 ends what would hang for ever: %s', async (name, input, reason) => {
-    const durable = await DurableClient.start();
     const { runtimeStatus, output } = await durable.run(name, input);
     expect(runtimeStatus).toBe('Failed');
     expect(output).toMatch(reason);
   });
 
   it('E-15 ends an instance whose event differs only in case, and refuses unknown orchestrators', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('eventCase');
     await durable.raise(id, 'approval', 1);
     const { runtimeStatus, output } = await durable.ended(id);
@@ -47,21 +47,18 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-16 holds the completion back until open tasks have ended', async () => {
-    const durable = await DurableClient.start();
     const begun = Date.now();
     expect((await durable.run('uncancelledTimer')).output).toBe('early');
     expect(Date.now() - begun).toBeGreaterThanOrEqual(600);
   });
 
   it('E-17 replays in full each step and warns about a long history', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('chain', 260);
     expect(await durable.host.logged(/has a history of 1\d\d\d events/)).toContain('continueAsNew');
     expect((await durable.ended(id)).output).toBe(260);
   });
 
   it('E-18 refuses payloads above 1 MiB and warns above 64 KB', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('large', { input: 70_000 })).output).toBe(70_000);
     await durable.host.logged(/input of activity 'same'.* keep durable payloads under/);
     const tooLarge = await durable.run('large', { input: 1_100_000 });
@@ -75,7 +72,6 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-18 limits the custom status to 16 KB of UTF-16', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('largeStatus', 8000)).runtimeStatus).toBe('Completed');
     const { runtimeStatus, output } = await durable.run('largeStatus', 9000);
     expect([runtimeStatus, output]).toEqual(['Failed', expect.stringContaining('must not exceed 16 KB')]);
@@ -113,7 +109,6 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-21 loses events that were buffered before continueAsNew', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('buffered', { generation: 1 });
     await durable.raise(id, 'early', 1);
     await durable.raise(id, 'go', 1);
@@ -121,7 +116,6 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-21 carries events over that come after continueAsNew', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('collect', { got: [] });
     await Promise.all([1, 2, 3, 4, 5].map((item) => durable.raise(id, 'item', item)));
     await durable.raise(id, 'item', 'stop');
@@ -137,7 +131,6 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-24 gives only the text of an activity error, prefixed', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('catches')).output).toEqual({
       message: expect.stringMatching(/^Activity function 'fails' failed: {2}card declined/),
       isTypeError: false,
@@ -145,12 +138,10 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-25 gives the empty text to an instance started without input', async () => {
-    const durable = await DurableClient.start();
     expect((await durable.run('input')).output).toEqual({ input: '' });
   });
 
   it('E-26 refuses an event without data or of another content type', async () => {
-    const durable = await DurableClient.start();
     const id = await durable.begin('eventCase');
     expect((await durable.call('raise', id, '?name=Approval')).status).toBe(500);
     const path = `instances/${id}/raiseEvent/Approval`;
@@ -165,7 +156,6 @@ describe('Durable traps of Azure', () => {
   });
 
   it('E-28 refuses an id in use by a running instance and reuses it afterwards', async () => {
-    const durable = await DurableClient.start();
     await durable.begin('eventCase', {}, 'same-id');
     expect((await durable.api('POST', 'orchestrators/eventCase/same-id')).status).toBe(409);
     await expect(durable.begin('eventCase', {}, 'same-id')).rejects.toThrow(/409/);
@@ -185,29 +175,6 @@ describe('Durable traps of Azure', () => {
     expect(
       durable.history(instanceId).filter(({ EventType }) => EventType === 10).length,
     ).toBeGreaterThanOrEqual(3);
-  });
-
-  it.each([
-    ['sub', /does not support callSubOrchestrator/],
-    ['entity', /does not support callEntity/],
-    ['http', /does not support callHttp/],
-  ])('ends an orchestration that uses what this host does not support (%s)', async (name, reason) => {
-    const durable = await DurableClient.start();
-    const { runtimeStatus, output } = await durable.run(name);
-    expect(runtimeStatus).toBe('Failed');
-    expect(output).toMatch(reason);
-  });
-
-  it('answers 501 to operations it does not support', async () => {
-    const durable = await DurableClient.start();
-    const id = await durable.begin('eventCase');
-    for (const operation of ['suspend', 'resume', 'rewind', 'restart']) {
-      const response = await durable.api('POST', `instances/${id}/${operation}`);
-      expect(response.status).toBe(501);
-      expect(await response.text()).toContain('not supported');
-    }
-    expect((await durable.api('GET', 'entities/counter/x')).status).toBe(501);
-    expect((await durable.api('GET', 'instances/unknown')).status).toBe(404);
   });
 
   it('shows a condensed history and pages the list', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import type { HostConfig } from '../config.ts';
 import type { FunctionsHost } from '../host.ts';
 import { startFunctionsHost } from '../host.ts';
@@ -25,16 +25,36 @@ export interface HostStatus {
   state: string;
   functions: { name: string; trigger: string }[];
   appProcesses: number[];
-  durable: { orchestrationSteps: number; activities: number; activitiesRepeated: number };
+  durable: {
+    orchestrationSteps: number;
+    activities: number;
+    activitiesRepeated: number;
+    entityBatches: number;
+  };
   invocations: Record<string, { succeeded: number; failed: number }>;
 }
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+type Cleanup = () => Promise<void> | void;
+const afterTest: Cleanup[] = [];
+const afterFile: Cleanup[] = [];
+let cleanups = afterTest;
+const runAll = async (list: Cleanup[]) => {
+  for (const cleanup of list.splice(0).reverse()) await cleanup();
+};
+afterEach(() => runAll(afterTest));
+afterAll(() => runAll(afterFile));
 
-export const atEnd = (cleanup: () => Promise<void> | void): void => void cleanups.push(cleanup);
+export const atEnd = (cleanup: Cleanup): void => void cleanups.push(cleanup);
+
+/** What `start` makes lives until the tests of the file are over; for `beforeAll`. */
+export async function untilFileEnds<T>(start: () => Promise<T>): Promise<T> {
+  cleanups = afterFile;
+  try {
+    return await start();
+  } finally {
+    cleanups = afterTest;
+  }
+}
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'functions-host-'));
