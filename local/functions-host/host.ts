@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HostConfig } from './config.ts';
 import { DurableEngine } from './durable/engine.ts';
-import type { ApiAnswer } from './durable/managementApi.ts';
+import type { ApiAnswer } from './durable/apiMessages.ts';
 import { ManagementApi } from './durable/managementApi.ts';
 import { FrontEnd } from './frontEnd.ts';
 import type { HostJson } from './hostJson.ts';

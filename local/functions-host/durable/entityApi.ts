@@ -1,6 +1,6 @@
 import type { DurableEngine } from './engine.ts';
 import { entityInstanceId, parseEntityId } from './entityMessages.ts';
-import type { ApiAnswer, ApiRequest } from './managementApi.ts';
+import type { ApiAnswer, ApiRequest } from './apiMessages.ts';
 import { DurableRefusal } from './refusal.ts';
 import { date, jsonText, page, parsed } from './requestValues.ts';
 import type { Entity } from './store.ts';

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DurableEngine } from './engine.ts';
+import type { ApiAnswer, ApiRequest } from './apiMessages.ts';
 import { condensed } from './condensedHistory.ts';
 import { EntityApi } from './entityApi.ts';
 import { isTerminal } from './history.ts';
@@ -10,21 +11,6 @@ import type { Instance } from './store.ts';
 /** Path prefixes of the two doors: the public webhook (system key) and the loopback one (no key). */
 export const WEBHOOK_PATH = '/runtime/webhooks/durabletask';
 export const RPC_PATH = '/durabletask';
-
-export interface ApiRequest {
-  method: string;
-  /** Path after the prefix. */
-  path: string;
-  query: URLSearchParams;
-  body: Buffer;
-  contentType: string;
-}
-
-export interface ApiAnswer {
-  status: number;
-  body?: unknown;
-  headers?: Record<string, string>;
-}
 
 export interface ApiOptions {
   engine: DurableEngine;
