@@ -8,8 +8,7 @@ import { messageHash } from '../../evidence/deviceSignature.ts';
 import type { Services } from '../services.ts';
 import { onSession, releaseSlot } from '../streams/streams.ts';
 import { checkMessage, type DeviceKeys, recordRefused } from './deviceMessage.ts';
-
-const retryStorageForMs = 60_000;
+import { retryingStorage } from './retryingStorage.ts';
 
 /**
  * One message of a live session. A message that cannot be believed or cannot be true is recorded and done with: throwing would
@@ -87,19 +86,3 @@ const metadataOf = ({
   traceparent: null,
   device: { kid, run, sequence, previousRun, previousLast, signature },
 });
-
-/** Retries anything but a refusal, with jitter, for up to a minute. */
-const retryingStorage = async (
-  { surroundings }: Pick<Services, 'surroundings'>,
-  work: () => Promise<void>,
-): Promise<void> => {
-  const started = surroundings.elapsed();
-  for (let pause = 100; ; pause = Math.min(pause * 2, 5_000)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (surroundings.elapsed() - started + pause > retryStorageForMs) throw error;
-      await surroundings.sleep(pause * (0.5 + surroundings.random() / 2));
-    }
-  }
-};

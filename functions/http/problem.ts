@@ -65,7 +65,7 @@ const titles: Readonly<Record<number, string>> = {
 
 /** RFC 9457 answer for whatever was thrown. Only a {@link DomainError} speaks to the caller; anything else stays inside. */
 export const problemOf = (error: unknown, correlationId: string): HttpResponseInit => {
-  const told = error instanceof ZodError ? wrongShape(error) : error;
+  const told = error instanceof ZodError ? wrongShape(error) : isUnreachable(error) ? unreachable() : error;
   const known = told instanceof DomainError && statusOf[told.code] !== undefined ? told : undefined;
   const status = known === undefined ? 500 : (statusOf[known.code] ?? 500);
   return {
@@ -92,6 +92,23 @@ export const problemOf = (error: unknown, correlationId: string): HttpResponseIn
 
 export const isOurFault = (error: unknown): boolean =>
   !(error instanceof ZodError) && !(error instanceof DomainError && statusOf[error.code] !== undefined);
+
+const unreachableCodes: ReadonlySet<unknown> = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'],
+  'TimeoutError',
+  // What Cosmos DB still says when its SDK has given up: time-out, gone, too many requests, retry with, unavailable.
+  ...[408, 410, 429, 449, 503],
+]);
+
+/** A part of the backend did not answer: nothing is wrong with the request, and it may be sent again. */
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && unreachableCodes.has(error.code);
+
+const unreachable = (): DomainError =>
+  new DomainError(
+    'STORE_BUSY',
+    'A part of the backend does not answer. Send the same request again, with the same Idempotency-Key if it has one.',
+  );
 
 const wrongShape = (error: ZodError): DomainError =>
   new DomainError('BODY_INVALID', 'The body does not have the shape that this request needs.', {
