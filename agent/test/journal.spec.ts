@@ -102,6 +102,14 @@ describe('journal', () => {
         throw new Error('broken');
       }),
     ).toThrow();
+    journal.receiveCommand(command('half'), 'received', null);
+    expect(() =>
+      journal.atomically(() => {
+        journal.markEnded('half', 'Completed');
+        throw new Error('broken');
+      }),
+    ).toThrow('broken');
+    expect(journal.command('half')?.state).toBe('received');
     expect(spooled(journal, 's').map(({ sequence }) => sequence)).toEqual([1]);
     expect(woken).toBe(1);
     expect(journal.nextSequence('s').sequence).toBe(2);

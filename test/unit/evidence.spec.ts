@@ -11,7 +11,7 @@ import {
   walkKeySets,
 } from '../../evidence/commandSignature.ts';
 import { deviceIdOf, isSignedBy, signMessage } from '../../evidence/deviceSignature.ts';
-import { chainFaults, sealEvents, streamSeed } from '../../evidence/hashChain.ts';
+import { chainFaults, hashOf, sealEvents, streamSeed } from '../../evidence/hashChain.ts';
 
 const seal = (count: number) =>
   sealEvents(
@@ -61,6 +61,32 @@ describe('hash chain', () => {
         },
       ),
     );
+  });
+});
+
+/** What somebody does who changes an event and can count: its own hash is right again. */
+const resealed = (
+  events: ReturnType<typeof seal>,
+  at: number,
+  change: Partial<(typeof events)[number]>,
+): ReturnType<typeof seal> =>
+  events.map((event, index) => {
+    if (index !== at) return event;
+    const { hash: _, ...unsealed } = { ...event, ...change };
+    return { ...unsealed, hash: hashOf(unsealed) };
+  });
+
+describe('hash chain against forgery', () => {
+  it('breaks behind an event that was sealed anew', () => {
+    const type = 'Other';
+    expect(chainFaults('s', resealed(seal(3), 1, { type }))).toEqual([
+      { version: 3, fault: 'does not follow the event before it' },
+    ]);
+  });
+  it('breaks when versions are skipped, although every link holds', () => {
+    expect(chainFaults('s', resealed(seal(2), 1, { version: 3, id: '0000000003' }))).toEqual([
+      { version: 2, fault: 'has version 3 in the place of 2' },
+    ]);
   });
 });
 
