@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { type Mutation, mutations } from '../test/mutations.ts';
+import { type Mutation, mutations } from './mutations.ts';
 
 /**
  * Breaks one thing after the other in a copy of the tree and shows that a test fails for each: tests that nothing can make
@@ -61,7 +61,7 @@ const tryMutation = (copy: string, { file, text, becomes, test }: Mutation): str
   const original = readFileSync(path, 'utf8');
   const found = original.split(text).length - 1;
   if (found !== 1)
-    return `its text stands ${found} times in ${file}. Say in test/mutations.ts what to change now.`;
+    return `its text stands ${found} times in ${file}. Say in scripts/mutations.ts what to change now.`;
   writeFileSync(
     path,
     original.replace(text, () => becomes),
@@ -78,7 +78,7 @@ const tryMutation = (copy: string, { file, text, becomes, test }: Mutation): str
 
 const chosen = mutations.filter(({ breaks }) => breaks.includes(wanted));
 if (chosen.length === 0)
-  throw new Error(`No mutation breaks '${wanted}'. They are listed in test/mutations.ts.`);
+  throw new Error(`No mutation breaks '${wanted}'. They are listed in scripts/mutations.ts.`);
 const copy = mkdtempSync(join(tmpdir(), 'live-response-mutants-'));
 const began = performance.now();
 let survived = 0;
