@@ -39,6 +39,8 @@ export interface FaultCloud {
   /** Has a timer function run now; resolves when it has. */
   fireTimer(name: string): Promise<void>;
   openSession(): Promise<SessionResource>;
+  /** One more device, which the caller stops. */
+  addDevice(name: string, environment?: Readonly<Record<string, string>>): Promise<LocalDevice>;
   stop(): Promise<void>;
 }
 
@@ -61,10 +63,21 @@ export const removeFaultFolder = async (dataDir: string): Promise<void> => {
 export const trustCloud = async (caFile: string): Promise<void> =>
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), await readFile(caFile, 'utf8')]);
 
-export const persistentClient = (cloud: Parameters<typeof userToken>[0] & { readonly url: string }) =>
-  new LiveResponseClient({ server: cloud.url, token: userToken(cloud, 'ana'), retry: persistent });
+export const persistentClient = (
+  cloud: Parameters<typeof userToken>[0] & { readonly url: string },
+  budgetMs = persistent.budgetMs,
+) =>
+  new LiveResponseClient({
+    server: cloud.url,
+    token: userToken(cloud, 'ana'),
+    retry: { ...persistent, budgetMs },
+  });
 
-export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
+export const startFaultCloud = async (
+  name: string,
+  /** More app settings. */
+  settings: Readonly<Record<string, string>> = {},
+): Promise<FaultCloud> => {
   const dataDir = await makeFaultFolder(name);
   const crashPointFile = join(dataDir, 'crash-point');
   const witness = join(dataDir, 'witness');
@@ -74,7 +87,7 @@ export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
     // The death of a process is tested here, not a power cut: NORMAL must be enough for it.
     synchronous: 'NORMAL',
     heartbeatSeconds: 5,
-    settings: { CRASH_POINT_FILE: crashPointFile },
+    settings: { CRASH_POINT_FILE: crashPointFile, ...settings },
   });
   const agentEnvironment = {
     PATH: `${mark}:${process.env['PATH'] ?? ''}`,
@@ -132,6 +145,13 @@ export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
         });
       },
       openSession: () => openFaultSession(client, deviceId),
+      addDevice: async (deviceName, environment = {}) =>
+        startDevice(cloud, {
+          stateDir: join(dataDir, deviceName),
+          enrolmentToken: async () => (await client.createEnrolmentToken({ uses: 1 })).token,
+          name: deviceName,
+          environment: { ...agentEnvironment, ...environment },
+        }),
       stop: async () => {
         rmSync(crashPointFile, { force: true });
         await stop();
