@@ -86,7 +86,8 @@ export interface Cloud {
 const database = 'live-response';
 const storageAccount = 'liveresponse';
 const rootRule = 'root';
-const containers = [
+/** What the app finds in its stores; the infrastructure is compared with it. */
+export const containers = [
   { id: 'events', partitionKey: '/pk' },
   { id: 'views', partitionKey: '/pk' },
   { id: 'presence', partitionKey: '/pk', defaultTtl: -1 },
@@ -94,7 +95,9 @@ const containers = [
   { id: 'deadletters', partitionKey: '/pk' },
 ];
 
-const upwardQueues = [
+export const blobContainers = ['output', 'collected', 'library', 'anchors'];
+
+export const upwardQueues = [
   { name: 'devices/presence', maxDeliveryCount: 100, defaultTtlSeconds: 3600, lockDurationSeconds: 60 },
   { name: 'devices/messages', requiresSession: true, maxDeliveryCount: 100, lockDurationSeconds: 60 },
 ];
@@ -182,7 +185,7 @@ export const startCloud = async (options: CloudOptions): Promise<Cloud> => {
           port: ports.storage,
           tls,
           account: { name: storageAccount, key: secrets.storageKey },
-          containers: ['output', 'collected', 'library', 'anchors'],
+          containers: blobContainers,
         },
         { dir: logs, environment },
       ),
