@@ -17,7 +17,8 @@ const answers = (command: string, args: readonly string[]): boolean =>
 const findBicep = async (): Promise<readonly [string, ...string[]] | undefined> => {
   if (answers('bicep', ['--version'])) return ['bicep'];
   if (answers('az', ['bicep', 'version'])) return ['az', 'bicep'];
-  const fromNuget = process.platform === 'linux' && process.arch === 'x64' && answers('dotnet', ['--version']);
+  const fromNuget =
+    process.platform === 'linux' && process.arch === 'x64' && answers('dotnet', ['--version']);
   return fromNuget ? [await restoreFromNuget()] : undefined;
 };
 
