@@ -16,6 +16,7 @@ export const runCommandLine = async (argv: readonly string[]): Promise<void> => 
 
   program
     .command('enrol')
+    .alias('enroll')
     .description('make this device known to a backend; once, or again without harm')
     .requiredOption('--server <url>', 'address of the backend')
     .requiredOption('--token <token>', 'enrolment token from an administrator')
@@ -28,6 +29,21 @@ export const runCommandLine = async (argv: readonly string[]): Promise<void> => 
         process.stdout.write(`${await enrol(options)}\n`);
       },
     );
+  for (const [name, description] of [
+    ['install', 'make the agent a service that the system starts and restarts (systemd)'],
+    ['uninstall', 'take the service away; the key and the journal stay'],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .option(...state)
+      .option('--root <directory>', 'write below this folder instead of /, and start nothing')
+      .action(async (options: { state: string; root?: string }) => {
+        const { installService, uninstallService } = await import('./install/systemdService.ts');
+        const act = name === 'install' ? installService : uninstallService;
+        process.stdout.write(`${act(options)}\n`);
+      });
+  }
   program
     .command('run')
     .description('run the agent until it is told to stop')

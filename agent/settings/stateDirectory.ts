@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +21,14 @@ export const prepareStateDirectory = (path: string): void => {
   } catch (error) {
     throw new Error(
       `The state directory ${path} cannot be used: ${(error as Error).message}. Run as root or choose another one with --state.`,
+    );
+  }
+  // Whoever owns the folder can open it again and swap the key, whatever its mode is now.
+  const { uid } = statSync(path);
+  const own = process.geteuid?.();
+  if (own !== undefined && uid !== own) {
+    throw new Error(
+      `The state directory ${path} belongs to user ${uid}, and the agent runs as user ${own}. Check what is in it, then: chown -R ${own} ${path}`,
     );
   }
 };
