@@ -15,7 +15,7 @@ export const applyMessage = (
   state: SessionState,
 ): readonly SessionEvent[] => {
   if (state.status === 'none') throw new DomainError('SESSION_UNKNOWN', 'There is no such session.');
-  const position = positionOf(state.messages, message.sequence, message.hash);
+  const position = positionOf(state.messages, message);
   switch (position.is) {
     case 'applied-before':
       return [];

@@ -185,7 +185,7 @@ export type SessionEvent =
       readonly type: 'SequenceReused';
       readonly data: {
         readonly reusedSequence: number;
-        /** First 32 digits of the hash of the message that was applied under this number. */
+        /** First 32 digits of the hash of the message that was applied under this number; empty when that was forgotten. */
         readonly firstHash: string;
         /** The other one, kept verbatim: proof against the device that signed both. It is applied to nothing. */
         readonly second: DeviceMessageRecord;

@@ -6,9 +6,7 @@ import { initialSession, type OpenCommand, type SessionEnd, type SessionState } 
 export const evolveSession = (state: SessionState, event: SessionEvent): SessionState => {
   const next = { ...apply(state, event), version: state.version + 1 };
   const message = 'device' in event.data ? event.data.device : undefined;
-  return message === undefined
-    ? next
-    : { ...next, messages: withApplied(next.messages, message.sequence, message.hash) };
+  return message === undefined ? next : { ...next, messages: withApplied(next.messages, message) };
 };
 
 const apply = (state: SessionState, event: SessionEvent): SessionState => {

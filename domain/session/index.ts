@@ -15,7 +15,7 @@ export const session: Decider<SessionCommand, SessionState, SessionEvent> = {
 
 /** Stored beside every head of a session: raise it when the shape of {@link SessionState} changes. */
 export const sessionFold: StreamFold<SessionState> = {
-  foldVersion: 1,
+  foldVersion: 2,
   initialState: initialSession,
   evolve: (state, event: DomainEvent) => evolveSession(state, event as SessionEvent),
 };

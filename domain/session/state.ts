@@ -30,6 +30,8 @@ export interface AppliedMessages {
   readonly recent: Readonly<Record<string, string>>;
   /** Ranges that were skipped and may still come. */
   readonly missing: readonly (readonly [from: number, to: number])[];
+  /** Beginnings of the ids of the agent's newest starts: a new start that uses old numbers has lost its journal. */
+  readonly runs: readonly string[];
 }
 
 export type SessionStatus = 'none' | 'opening' | 'connected' | 'ended';
@@ -89,7 +91,7 @@ export const initialSession: SessionState = {
   open: {},
   foreground: null,
   closed: {},
-  messages: { last: 0, recent: {}, missing: [] },
+  messages: { last: 0, recent: {}, missing: [], runs: [] },
 };
 
 export const openCommands = (state: SessionState): readonly OpenCommand[] => Object.values(state.open);

@@ -1,3 +1,4 @@
+import type { SessionEvent } from '../../domain/session/events.ts';
 import { describe, expect, it } from 'vitest';
 import { session } from '../../domain/session/index.ts';
 import { specification } from '../support/given.ts';
@@ -307,6 +308,25 @@ describe('numbers of device messages', () => {
       firstHash: 'hash-of-1',
       second: { hash: 'another', kind: 'session.opened', sequence: 1 },
     });
+  });
+  it('tells a late repeat from a device whose journal was set back, also when hashes are forgotten', () => {
+    const recorded: SessionEvent[] = [requested()];
+    for (let sequence = 1; sequence <= 80; sequence += 1) {
+      recorded.push(
+        ...given(...recorded)
+          .when(apply(openedMessage(sequence)))
+          .events(),
+      );
+    }
+    given(...recorded)
+      .when(apply(openedMessage(3)))
+      .thenNothing();
+    given(...recorded)
+      .when(apply({ ...openedMessage(3), run: 'run-2', hash: 'another' }))
+      .thenTypes('SequenceReused', 'SessionLost');
+    given(...recorded)
+      .when(apply({ ...openedMessage(81), run: 'run-2' }))
+      .thenTypes('SessionConnected');
   });
 });
 
