@@ -1,6 +1,6 @@
 import { notificationSettings, resourceTags } from '../types.bicep'
 
-@description('Tells people what needs them. Each alert has a runbook of its name in docs/operations.md.')
+@description('Tells people what needs them.')
 param suffix string
 param location string
 param tags resourceTags

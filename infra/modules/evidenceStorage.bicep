@@ -61,7 +61,7 @@ resource anchors 'Microsoft.Storage/storageAccounts/blobServices/containers@2024
   properties: { publicAccess: 'None' }
 }
 
-// Made unlocked, so that a trial can be taken down; docs/operations.md tells how to lock it, which nobody can undo.
+// Made unlocked, so that a trial can be taken down; locking it is a step of the administrator, which nobody can undo.
 resource anchorsStay 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2024-01-01' = {
   parent: anchors
   name: 'default'
