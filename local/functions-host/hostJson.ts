@@ -168,6 +168,7 @@ export function readHostJson(appRoot: string, settings: Settings): HostJson {
       'extensions.durableTask: set maxConcurrentActivityFunctions and maxConcurrentOrchestratorFunctions; their defaults depend on the plan.',
     );
   }
+  refuseVersionMatching(durable);
   return {
     functionTimeoutMs: functionTimeout(root.functionTimeout),
     minimumLogLevel: logLevel(object(root.logging, 'logging')),
@@ -210,6 +211,16 @@ export function readHostJson(appRoot: string, settings: Settings): HostJson {
     },
     warnings,
   };
+}
+
+/** Every version of an orchestration runs here, which is what `None` says; the other ways to match are not imitated. */
+function refuseVersionMatching(durable: Json): void {
+  const wanted = durable.versionMatchStrategy;
+  if (wanted === undefined || wanted === 'None') return;
+  throw new Error(
+    `host.json: extensions.durableTask.versionMatchStrategy ${JSON.stringify(wanted)} is not imitated; ` +
+      'this host runs every version of an orchestration. Leave it out or set "None".',
+  );
 }
 
 function serviceBusOptions(options: Json): ServiceBusOptions {

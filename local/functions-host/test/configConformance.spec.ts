@@ -31,6 +31,11 @@ describe('configuration traps of Azure', () => {
       { version: '2.0', functionTimeout: '5 minutes' },
       /functionTimeout must be a time span/,
     ],
+    [
+      'a way to match versions that is not imitated',
+      hostJsonWith({ durableTask: { hubName: 'Versions', versionMatchStrategy: 'Strict' } }),
+      /versionMatchStrategy "Strict" is not imitated/,
+    ],
   ])('E-46 does not start with %s in host.json', async (_what, hostJson, reason) => {
     await expect(startHost(writeApp(http, hostJson))).rejects.toThrow(reason);
   });
