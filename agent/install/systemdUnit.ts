@@ -20,7 +20,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${[node, agent].map(plainPath).join(' ')} run --state ${plainPath(state)}
+ExecStart=${[node, agent].map(word).join(' ')} run --state ${word(state)}
 Restart=always
 RestartSec=2
 # Only the service gets SIGTERM, so that it can end its commands in order and say so; the rest is killed when it is gone.
@@ -37,10 +37,11 @@ RestrictRealtime=yes
 WantedBy=multi-user.target
 `;
 
-/** systemd gives spaces, quotes, % and $ a meaning of their own in a command line; a path without them means itself. */
-const plainPath = (path: string): string => {
+/** A path as one word of a command line. systemd gives quotes, backslashes, % and $ a meaning of their own: those are refused. */
+const word = (path: string): string => {
   if (/^\/[\w@+./-]*$/.test(path)) return path;
+  if (/^\/[\w@+./ -]*$/.test(path)) return `"${path}"`;
   throw new Error(
-    `${path} cannot be part of a service: the path must be absolute, of letters, digits and @ + . _ - only. Move the agent or choose another --state.`,
+    `${path} cannot be part of a service: the path must be absolute, of letters, digits, spaces and @ + . _ - only. Move the agent or choose another --state.`,
   );
 };

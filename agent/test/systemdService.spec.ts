@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,13 +30,7 @@ describe('the service', () => {
     expect(uninstallService({ state, root })).toContain('not installed');
   });
   it('refuses a path that systemd would read differently', () => {
-    for (const bad of [
-      '/opt/with space',
-      '/opt/100%h',
-      '/opt/$HOME',
-      'relative',
-      '/opt/a\nExecStartPre=/b',
-    ]) {
+    for (const bad of ['/opt/"quoted"', '/opt/100%h', '/opt/$HOME', 'relative', '/opt/a\nExecStartPre=/b']) {
       expect(() => systemdUnit({ ...paths, state: bad })).toThrow('cannot be part of a service');
     }
   });
@@ -48,6 +42,10 @@ describe('the service', () => {
     };
     const unit = systemdUnit(paths);
     expect(verify(unit)).not.toContain(unitName);
+    const node = join(root, 'a node');
+    symlinkSync(process.execPath, node);
+    expect(verify(systemdUnit({ ...paths, node, state: '/var/lib/live response' }))).not.toContain(unitName);
+    expect(verify(systemdUnit({ ...paths, node: join(root, 'no node') }))).toContain('no node');
     expect(verify(unit.replace('RestartSec=2', 'RestartSeconds=2'))).toContain('RestartSeconds');
   });
 });
