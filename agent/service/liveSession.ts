@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EndedBody } from '../../contracts/device.ts';
+import { startsTracing } from '../../domain/catalogue/index.ts';
 import { fixedLimits } from '../../domain/limits.ts';
 import { capabilities } from '../commands/index.ts';
 import type { CrashPoint } from '../crashPoint.ts';
@@ -9,13 +10,7 @@ import type { Reporter } from '../journal/report.ts';
 import { followLog, log, logDetail } from '../log.ts';
 import type { HostFacts } from '../platform/linux/hostFacts.ts';
 import { lastWords } from '../session/lastWords.ts';
-import {
-  followsLog,
-  type FromWorker,
-  type ProcessSettings,
-  type ToWorker,
-  type WorkerEnd,
-} from '../session/messages.ts';
+import type { FromWorker, ProcessSettings, ToWorker, WorkerEnd } from '../session/messages.ts';
 import { endProcesses, identify, type ProcessIdentity } from '../session/processTree.ts';
 import { programArguments } from '../session/programArguments.ts';
 import { agentVersion } from '../version.ts';
@@ -221,7 +216,7 @@ export class LiveSession {
       this.#running.set(commandId, executor);
       const { body, tickets } = command.request;
       this.#tell({ type: 'run', commandId, marker, directory: this.#directory, body, tickets });
-      if (followsLog(body)) this.#trace(commandId);
+      if (startsTracing(body)) this.#trace(commandId);
     }
   }
 

@@ -74,7 +74,3 @@ export type FromExecutor =
       readonly directory: string | null;
       readonly files: readonly CollectedByExecutor[];
     };
-
-/** True for a command that turns detailed logging on and follows it. */
-export const followsLog = ({ name, parameters }: Pick<RunCommand['body'], 'name' | 'parameters'>): boolean =>
-  name === 'trace' && parameters['state'] !== 'off';

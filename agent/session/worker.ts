@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { startsTracing } from '../../domain/catalogue/index.ts';
 import { followLog, logDetail } from '../log.ts';
 import { trustAuthorities } from '../settings/authorities.ts';
-import {
-  type FromExecutor,
-  followsLog,
-  type FromWorker,
-  type ProcessSettings,
-  type RunCommand,
-  type ToExecutor,
-  type ToTrace,
-  type ToWorker,
+import type {
+  FromExecutor,
+  FromWorker,
+  ProcessSettings,
+  RunCommand,
+  ToExecutor,
+  ToTrace,
+  ToWorker,
 } from './messages.ts';
 import { endProcesses, identify, markerVariable, type ProcessIdentity } from './processTree.ts';
 import { programArguments } from './programArguments.ts';
@@ -116,10 +116,10 @@ export const runWorker = (): void => {
     ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
     running.set(order.commandId, command);
     logDetail(`command ${order.commandId} (${order.body.name}) runs in process ${ready.executor.pid}`);
-    if (order.body.name === 'trace' && !followsLog(order.body)) {
+    if (order.body.name === 'trace' && !startsTracing(order.body)) {
       for (const tellTrace of tracing.values()) tellTrace({ type: 'trace-off' });
     }
-    const stopTrace = followsLog(order.body) ? trace(order.commandId, ready.child) : () => undefined;
+    const stopTrace = startsTracing(order.body) ? trace(order.commandId, ready.child) : () => undefined;
     void command.done
       .then((isFree) => {
         ready.child.off('message', hear);

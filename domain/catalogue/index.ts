@@ -24,3 +24,4 @@ export { fileNameOf, keptNameOf, keptOutputId } from './keptOutput.ts';
 export { parseCommand, parseLine } from './parser.ts';
 export type { ParseRefusal, RefusalCode } from './refusal.ts';
 export type { ParsedLine, Word } from './splitLine.ts';
+export { startsTracing } from './tracing.ts';

@@ -1,3 +1,4 @@
+import { startsTracing } from '../catalogue/index.ts';
 import { unreachable } from '../decider.ts';
 import { withApplied, withGap } from './appliedMessages.ts';
 import type { CommandEnd, SessionEvent } from './events.ts';
@@ -121,7 +122,7 @@ const issued = (
     timeLimit: data.timeLimit,
     cancelRequestedAt: null,
     parts: 0,
-    ...(data.name === 'trace' && data.parameters['state'] !== 'off' ? { traces: true as const } : {}),
+    ...(startsTracing(data) ? { traces: true as const } : {}),
   };
   const takesForeground = !data.background && data.runsOn === 'device';
   return {
