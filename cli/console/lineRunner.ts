@@ -1,3 +1,4 @@
+import { keptNameOf } from '../../domain/catalogue/index.ts';
 import type { LiveResponseClient } from '../../sdk/index.ts';
 import { downloadFile } from '../commands/download.ts';
 import { exitCodes } from '../exitCodes.ts';
@@ -9,7 +10,6 @@ import { shownInLine } from '../terminal/neutralise.ts';
 import { screenWidth, styled } from '../terminal/screen.ts';
 import { shownSize } from '../terminal/units.ts';
 import { CommandView, type ViewScreen } from './commandView.ts';
-import { redirectOf } from './redirectOf.ts';
 import { openRedirect } from './redirectedOutput.ts';
 import type { ShownOutput } from './shownOutput.ts';
 import { searchedText, searchReport } from './shownOutputSearch.ts';
@@ -84,7 +84,7 @@ export const runLine = async (typed: string, options: LineRunnerOptions): Promis
 
 const issue = async (line: string, options: LineRunnerOptions): Promise<LineOutcome> => {
   const { session, screen, shown, tables, watch, onForeground } = options;
-  const wanted = redirectOf(line);
+  const wanted = keptNameOf(line);
   const redirect = wanted === undefined ? undefined : openRedirect(wanted);
   let view: CommandView | undefined;
   try {
