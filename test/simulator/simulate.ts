@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { trustAuthorities } from '../../agent/settings/authorities.ts';
 import { enrolFleet } from './enrolFleet.ts';
 import { startFleet } from './fleet.ts';
-import { runningCloud } from './runningCloud.ts';
+import { type Destination, runningCloud } from './runningCloud.ts';
 
 /** `npm run simulate -- --devices N`: devices without machines, until Ctrl+C. */
 const usage = `Usage: npm run simulate -- --devices N [--server URL --enrolment-token TOKEN [--ca-file FILE]]
@@ -37,15 +37,13 @@ const say = (text: string): void => {
   process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
 };
 
+const named = (server: string, token: string): Destination => {
+  const caFile = values['ca-file'] === undefined ? null : resolve(values['ca-file']);
+  if (caFile !== null) trustAuthorities(caFile);
+  return { server: server.replace(/\/+$/, ''), caFile, newToken: async () => token };
+};
 const cloud =
-  values.server === undefined || given === undefined
-    ? await runningCloud(resolve('.local'))
-    : {
-        server: values.server.replace(/\/+$/, ''),
-        caFile: values['ca-file'] === undefined ? null : resolve(values['ca-file']),
-        newToken: async () => given,
-      };
-if (cloud.caFile !== null) trustAuthorities(cloud.caFile);
+  values.server === undefined || given === undefined ? await runningCloud() : named(values.server, given);
 const file = join('.local', 'simulator', 'devices.json');
 await mkdir(dirname(file), { recursive: true, mode: 0o700 });
 let shown = 0;
