@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { historyFaults } from '../../cli/history/verifyHistory.ts';
 import type { Envelope } from '../../sdk/index.ts';
-import { objectsOf, openTerminal, type Terminal } from '../support/lr.ts';
+import { openTerminal, type Terminal } from '../support/lr.ts';
+import { objectsOf } from '../support/objects.ts';
 import { eventually, responder } from '../support/responders.ts';
 
 let terminal: Terminal;

@@ -10,7 +10,14 @@ import type { LiveResponseClient } from '../../sdk/index.ts';
 import { holdersOf } from '../support/openFiles.ts';
 import { rawUser } from '../support/rawCalls.ts';
 import { eventsOf } from '../support/recordedEvents.ts';
-import { eventually, inSession, responder } from '../support/responders.ts';
+import {
+  commandEnded,
+  commandStarted,
+  eventually,
+  inSession,
+  responder,
+  rowsOf,
+} from '../support/responders.ts';
 import { writeSlowFile } from '../support/slowFile.ts';
 
 type Parts = Extract<SessionEvent, { type: 'CommandOutputRecorded' }>['data'];
@@ -26,16 +33,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const rowsOf = async (
-  client: LiveResponseClient,
-  sessionId: string,
-  commandId: string,
-): Promise<readonly Record<string, unknown>[]> =>
-  (await new Response(await client.output(sessionId, commandId)).text())
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-
 const countOf = async (
   client: LiveResponseClient,
   sessionId: string,
@@ -47,18 +44,6 @@ const countOf = async (
   }
   return counts;
 };
-
-const started = (client: LiveResponseClient, sessionId: string, commandId: string) =>
-  eventually('the command has started', async () => {
-    const command = await client.command(sessionId, commandId);
-    return command.startedAt !== null && command;
-  });
-
-const ended = (client: LiveResponseClient, sessionId: string, commandId: string) =>
-  eventually('the command has ended', async () => {
-    const command = await client.command(sessionId, commandId);
-    return command.endedAt !== null && command;
-  });
 
 it('runs one command in the foreground and others in the background', async () => {
   const ana = responder('ana');
@@ -75,7 +60,7 @@ it('runs one command in the foreground and others in the background', async () =
     const beside = await ana.issueCommand(sessionId, 'dir / &', { wait: 60 });
     expect(beside).toMatchObject({ state: 'Completed', background: true, line: 'dir / &' });
 
-    await started(ana, sessionId, first.commandId);
+    await commandStarted(ana, sessionId, first.commandId);
     const moved = await ana.sendToBackground(sessionId, first.commandId);
     expect(moved).toMatchObject({ commandId: first.commandId, background: true, state: 'Started' });
     expect((await ana.session(sessionId)).foreground).toBeNull();
@@ -92,7 +77,7 @@ it('runs one command in the foreground and others in the background', async () =
     expect(nobody).toMatchObject({ state: 'Failed', error: { code: 'COMMAND_UNKNOWN' } });
 
     await ana.cancelCommand(sessionId, first.commandId);
-    await ended(ana, sessionId, first.commandId);
+    await commandEnded(ana, sessionId, first.commandId);
     const types = (await eventsOf(ana, sessionId))
       .filter(({ data }) => data['commandId'] === first.commandId)
       .map(({ type }) => type);
@@ -113,7 +98,7 @@ it('cancels a running command once, however often it is asked, and nothing of it
   const user = rawUser('ana');
   await inSession(ana, async ({ sessionId }) => {
     const { commandId } = await ana.issueCommand(sessionId, slowLine);
-    await started(ana, sessionId, commandId);
+    await commandStarted(ana, sessionId, commandId);
     await eventually('a process reads the file', async () => (await holdersOf(slowFile)).length > 0);
     const path = `/sessions/${sessionId}/commands/${commandId}/cancel`;
     const asked = await Promise.all([user.call('POST', path), user.call('POST', path)]);
@@ -121,7 +106,7 @@ it('cancels a running command once, however often it is asked, and nothing of it
       expect(status).toBe(202);
       expect(body).toMatchObject({ commandId, cancelRequested: true });
     }
-    expect(await ended(ana, sessionId, commandId)).toMatchObject({ state: 'Cancelled' });
+    expect(await commandEnded(ana, sessionId, commandId)).toMatchObject({ state: 'Cancelled' });
     const end = (await eventsOf(ana, sessionId)).find(({ type }) => type === 'CommandCancelled');
     expect(end?.data).toMatchObject({ commandId, processesGone: true });
     expect(await holdersOf(slowFile)).toEqual([]);
@@ -168,7 +153,7 @@ it('waits for the end of a command as long as it is asked to', async () => {
       expect([wait, refused.status, refused.body['code']]).toEqual([wait, 400, 'QUERY_INVALID']);
     }
     await ana.cancelCommand(sessionId, unfinished.commandId);
-    expect(await ended(ana, sessionId, unfinished.commandId)).toMatchObject({ state: 'Cancelled' });
+    expect(await commandEnded(ana, sessionId, unfinished.commandId)).toMatchObject({ state: 'Cancelled' });
   });
 });
 
@@ -183,7 +168,7 @@ it('runs a command once that is sent many times under one key', async () => {
     expect(answers.map(({ status, body }) => [status, body['commandId']])).toEqual(
       answers.map(() => [202, commandId]),
     );
-    await ended(ana, sessionId, commandId);
+    await commandEnded(ana, sessionId, commandId);
     const upperCase = await user.issue(sessionId, 'dir /etc', commandId.toUpperCase());
     expect(upperCase.status).toBe(202);
     expect(upperCase.body).toMatchObject({ commandId, state: 'Completed' });
@@ -256,7 +241,7 @@ it('runs a command once whose sender hung up and sent it again', async () => {
       const again = await user.issue(sessionId, line, commandId);
       expect(again.status).toBe(202);
       expect(again.body['commandId']).toBe(commandId);
-      expect((await ended(ana, sessionId, commandId)).state).toBe('Completed');
+      expect((await commandEnded(ana, sessionId, commandId)).state).toBe('Completed');
       expect(await countOf(ana, sessionId, commandId)).toEqual({
         CommandIssued: 1,
         CommandStarted: 1,
@@ -279,7 +264,7 @@ it('answers what needs no device by itself', async () => {
   const { device } = inject('cloud');
   await inSession(ana, async ({ sessionId, capabilities }) => {
     const slow = await ana.issueCommand(sessionId, `${slowLine} &`);
-    await started(ana, sessionId, slow.commandId);
+    await commandStarted(ana, sessionId, slow.commandId);
     const answer = async (line: string, client = ana) => {
       const command = await client.issueCommand(sessionId, line);
       return { command, rows: await rowsOf(ana, sessionId, command.commandId) };
@@ -302,7 +287,7 @@ it('answers what needs no device by itself', async () => {
       { commandId: slow.commandId, state: 'Started', endedAt: null, exitCode: null },
     ]);
     await ana.cancelCommand(sessionId, slow.commandId);
-    await ended(ana, sessionId, slow.commandId);
+    await commandEnded(ana, sessionId, slow.commandId);
     expect((await answer(`status ${slow.commandId}`)).rows).toMatchObject([{ state: 'Cancelled' }]);
     expect((await answer('jobs')).rows).toEqual([]);
     expect((await answer(`status ${randomUUID()}`)).command).toMatchObject({

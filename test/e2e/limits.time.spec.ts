@@ -7,7 +7,7 @@ import { enrolDevices } from '../support/enrolledDevices.ts';
 import { holdersOf } from '../support/openFiles.ts';
 import { rawUser } from '../support/rawCalls.ts';
 import { eventsOf, typesOf } from '../support/recordedEvents.ts';
-import { eventually, inSession, openConnected, responder } from '../support/responders.ts';
+import { commandEnded, eventually, inSession, openConnected, responder } from '../support/responders.ts';
 import { writeSlowFile } from '../support/slowFile.ts';
 import { underLimits } from '../support/tenantSettings.ts';
 
@@ -91,10 +91,7 @@ it('stops a command on the device when its time is over, and leaves nothing runn
     await inSession(ana, async ({ sessionId }) => {
       const { commandId } = await ana.issueCommand(sessionId, `fileinfo "${slow}"`);
       await eventually('a process reads the file', async () => (await holdersOf(slow)).length > 0);
-      const command = await eventually('the command has ended', async () => {
-        const now = await ana.command(sessionId, commandId);
-        return now.endedAt !== null && now;
-      });
+      const command = await commandEnded(ana, sessionId, commandId);
       expect(await holdersOf(slow)).toEqual([]);
       expect(command).toMatchObject({ state: 'TimedOut', cancelRequested: false });
       const end = (await eventsOf(ana, sessionId)).find(({ type }) => type === 'CommandTimedOut');

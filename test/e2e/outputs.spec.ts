@@ -1,11 +1,18 @@
-import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { sha256 } from '../../evidence/canonical.ts';
 import type { LiveResponseClient } from '../../sdk/index.ts';
 import { removeTree } from '../support/plantedNames.ts';
 import { eventsOf } from '../support/recordedEvents.ts';
-import { eventually, inSession, responder } from '../support/responders.ts';
+import {
+  commandEnded,
+  commandStarted,
+  eventually,
+  inSession,
+  responder,
+  rowsOf,
+} from '../support/responders.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -13,17 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => removeTree(folder));
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
 const outputOf = async (client: LiveResponseClient, sessionId: string, commandId: string): Promise<Buffer> =>
   Buffer.from(await new Response(await client.output(sessionId, commandId)).arrayBuffer());
-
-const rowsIn = (output: Buffer): Record<string, unknown>[] =>
-  output
-    .toString()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('findfile', () => {
   it('finds by name and wildcard from the directory of the session', async () => {
@@ -37,7 +35,7 @@ describe('findfile', () => {
       const found = async (line: string): Promise<unknown[]> => {
         const command = await ana.runCommand(sessionId, line);
         expect(command).toMatchObject({ state: 'Completed', error: null });
-        return rowsIn(await outputOf(ana, sessionId, command.commandId)).map(({ path }) => path);
+        return (await rowsOf(ana, sessionId, command.commandId)).map(({ path }) => path);
       };
       expect(await found('findfile invoice.exe a')).toEqual([join(top, 'a/invoice.exe')]);
       expect(await found('findfile *.exe . -ignore_case')).toEqual([
@@ -55,16 +53,13 @@ describe('findfile', () => {
       // The first directory that is read holds it; the rest of this machine takes a while.
       const command = await ana.issueCommand(sessionId, 'findfile etc &');
       const [hit] = await eventually('the hit is shown', async () => {
-        const rows = rowsIn(await outputOf(ana, sessionId, command.commandId));
+        const rows = await rowsOf(ana, sessionId, command.commandId);
         return rows.length > 0 && rows;
       });
       expect(hit).toMatchObject({ path: '/etc', kind: 'directory', note: null });
       expect(await ana.command(sessionId, command.commandId)).toMatchObject({ state: 'Started' });
       await ana.cancelCommand(sessionId, command.commandId);
-      const ended = await eventually('the search has ended', async () => {
-        const now = await ana.command(sessionId, command.commandId);
-        return now.endedAt !== null && now;
-      });
+      const ended = await commandEnded(ana, sessionId, command.commandId);
       expect(ended.state).toBe('Cancelled');
     });
   });
@@ -76,14 +71,11 @@ describe('trace', () => {
     await writeFile(join(folder, 'traced'), 'x');
     await inSession(ana, async ({ sessionId }) => {
       const trace = await ana.issueCommand(sessionId, 'trace &');
-      await eventually('the trace has started', async () => {
-        const { startedAt } = await ana.command(sessionId, trace.commandId);
-        return startedAt !== null;
-      });
+      await commandStarted(ana, sessionId, trace.commandId);
       const taken = await ana.runCommand(sessionId, `getfile "${join(folder, 'traced')}"`);
       expect(taken.state).toBe('Completed');
       const rows = await eventually('the log tells of the other command', async () => {
-        const now = rowsIn(await outputOf(ana, sessionId, trace.commandId));
+        const now = await rowsOf(ana, sessionId, trace.commandId);
         return now.some(({ message }) => message === `command ${taken.commandId} ended: Completed`) && now;
       });
       const messages = rows.map(({ message }) => String(message));
@@ -94,10 +86,7 @@ describe('trace', () => {
       expect(messages.join('\n')).not.toMatch(/sig=[^…]|SharedAccessSignature [^…]|eyJ[^…]|lre_[^…]/);
 
       expect(await ana.runCommand(sessionId, 'trace off')).toMatchObject({ state: 'Completed' });
-      const ended = await eventually('the trace has ended', async () => {
-        const now = await ana.command(sessionId, trace.commandId);
-        return now.endedAt !== null && now;
-      });
+      const ended = await commandEnded(ana, sessionId, trace.commandId);
       expect(ended).toMatchObject({ state: 'Completed', error: null });
       const changes = (await eventsOf(ana, sessionId)).filter(({ type }) => type === 'TraceChanged');
       expect(changes.map(({ data }) => [data['commandId'], data['tracing']])).toEqual([
@@ -139,7 +128,7 @@ describe('output that a line keeps as a file', () => {
       }
       expect((await outputOf(ana, sessionId, help.commandId)).length).toBeGreaterThan(0);
       const status = await ana.runCommand(sessionId, `status ${both.commandId}`);
-      const [row] = rowsIn(await outputOf(ana, sessionId, status.commandId));
+      const [row] = await rowsOf(ana, sessionId, status.commandId);
       expect(row?.['files']).toEqual([both.commandId, `${both.commandId}-output`]);
     });
   });

@@ -5,26 +5,20 @@ import { expect, inject, it } from 'vitest';
 import { historyFaults } from '../../cli/history/verifyHistory.ts';
 import { workByAppProcess } from '../../local/cloud.ts';
 import type { Envelope } from '../../sdk/index.ts';
-import { eventually, inSession, openConnected, responder } from '../support/responders.ts';
-
-const rowsOf = async (output: ReadableStream<Uint8Array>): Promise<readonly Record<string, unknown>[]> =>
-  (await new Response(output).text())
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+import { eventually, inSession, openConnected, responder, rowsOf } from '../support/responders.ts';
 
 it('runs commands on this machine and shows what is really there', async () => {
   const ana = responder('ana');
   await inSession(ana, async ({ sessionId }) => {
     const processes = await ana.runCommand(sessionId, 'processes');
     expect(processes).toMatchObject({ state: 'Completed', error: null });
-    const pids = (await rowsOf(await ana.output(sessionId, processes.commandId))).map(({ pid }) => pid);
+    const pids = (await rowsOf(ana, sessionId, processes.commandId)).map(({ pid }) => pid);
     expect(pids).toContain(inject('cloud').device.pid);
     expect(pids).toContain(inject('cloud').hostPid);
     await ana.runCommand(sessionId, 'cd /etc');
     expect((await ana.session(sessionId)).directory).toBe('/etc');
     const list = await ana.runCommand(sessionId, 'dir');
-    const names = (await rowsOf(await ana.output(sessionId, list.commandId))).map(({ name }) => name);
+    const names = (await rowsOf(ana, sessionId, list.commandId)).map(({ name }) => name);
     expect(names).toContain('hosts');
     const missing = await ana.runCommand(sessionId, 'dir does-not-exist');
     expect(missing).toMatchObject({ state: 'Failed', error: { code: 'FILE_NOT_FOUND' } });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
 import { historyFaults } from '../../cli/history/verifyHistory.ts';
-import type { Envelope } from '../../sdk/index.ts';
+import { eventsOf } from '../support/recordedEvents.ts';
 import { eventually, inSession, responder } from '../support/responders.ts';
 import { enrolFleet } from '../simulator/enrolFleet.ts';
 import { startFleet } from '../simulator/fleet.ts';
@@ -31,8 +31,7 @@ it('simulates devices that the system takes for real ones', async () => {
       },
       device?.deviceId,
     );
-    const events: Envelope[] = [];
-    for await (const event of ana.recordedEvents(sessionId)) events.push(event);
+    const events = await eventsOf(ana, sessionId);
     const { version } = await ana.session(sessionId);
     expect(historyFaults(sessionId, events, version)).toEqual([]);
     await eventually('every device is heard', async () => {

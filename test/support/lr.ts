@@ -74,10 +74,3 @@ export const openTerminal = async (): Promise<Terminal> => {
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 };
-
-/** JSON output, one object a line. */
-export const objectsOf = (stdout: string): readonly Record<string, unknown>[] =>
-  stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);

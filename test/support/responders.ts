@@ -1,6 +1,7 @@
 import { inject } from 'vitest';
 import { userToken } from '../../local/accessTokens.ts';
 import { LiveResponseClient, type SessionResource } from '../../sdk/index.ts';
+import { objectsOf } from './objects.ts';
 
 /** A client of the running cloud for a user of the seed. */
 export const responder = (user: string, tenant = 'contoso'): LiveResponseClient => {
@@ -34,6 +35,26 @@ export const openConnected = async (
     return session.status === 'connected' ? session : undefined;
   });
 };
+
+export const commandStarted = (client: LiveResponseClient, sessionId: string, commandId: string) =>
+  eventually('the command has started', async () => {
+    const command = await client.command(sessionId, commandId);
+    return command.startedAt !== null && command;
+  });
+
+export const commandEnded = (client: LiveResponseClient, sessionId: string, commandId: string) =>
+  eventually('the command has ended', async () => {
+    const command = await client.command(sessionId, commandId);
+    return command.endedAt !== null && command;
+  });
+
+/** The rows that a command has put out so far. */
+export const rowsOf = async (
+  client: LiveResponseClient,
+  sessionId: string,
+  commandId: string,
+): Promise<readonly Record<string, unknown>[]> =>
+  objectsOf(await new Response(await client.output(sessionId, commandId)).text());
 
 /** Runs `work` in a session of its own on this machine and disconnects whatever happens. */
 export const inSession = async <Value>(
