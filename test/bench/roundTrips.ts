@@ -1,13 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { LiveResponseClient } from '../../sdk/index.ts';
-
-const ends = new Set([
-  'CommandCompleted',
-  'CommandFailed',
-  'CommandCancelled',
-  'CommandTimedOut',
-  'CommandLost',
-]);
+import { commandEnds, type LiveResponseClient } from '../../sdk/index.ts';
 
 export interface BenchSession {
   readonly sessionId: string;
@@ -26,7 +18,7 @@ export const openSession = async (client: LiveResponseClient, deviceId: string):
   const { version } = await client.session(sessionId);
   const following = (async () => {
     for await (const event of client.events(sessionId, { after: version, signal: abort.signal })) {
-      if (!ends.has(event.type)) continue;
+      if (!commandEnds.has(event.type)) continue;
       const commandId = String(event.data['commandId']);
       const at = performance.now();
       seen.set(commandId, at);

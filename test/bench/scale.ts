@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import tls from 'node:tls';
+import { trustAuthorities } from '../../agent/settings/authorities.ts';
 import { userToken } from '../../local/accessTokens.ts';
 import { startCloud } from '../../local/cloud.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
@@ -21,6 +21,12 @@ const seconds = Number(process.env['SCALE_SECONDS'] ?? 60);
 const pace = 4;
 const heartbeatSeconds = Number(process.env['SCALE_HEARTBEAT'] ?? 60);
 const allowedRatio = 2;
+/** Settings that differ from the usual ones, as they were typed. */
+const given = Object.entries(process.env)
+  .filter(([name]) => name.startsWith('SCALE_'))
+  .map(([name, value]) => `${name}=${value} `)
+  .sort()
+  .join('');
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Every session gives a command each `pace` seconds, at its own moment. Milliseconds of each round trip. */
@@ -45,7 +51,7 @@ const cloud = await startCloud({ dataDir, heartbeatSeconds });
 const fleets: Fleet[] = [];
 try {
   const { caFile, url: server } = cloud;
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), await readFile(caFile, 'utf8')]);
+  trustAuthorities(caFile);
   const clients = [
     new LiveResponseClient({ server, token: userToken(cloud, 'cleo') }),
     new LiveResponseClient({ server, token: userToken(cloud, 'eve', 'fabrikam') }),
@@ -87,10 +93,12 @@ try {
   const phase = async (name: string) => {
     const spent = () => processes.map(([, pid]) => processorTime(pid));
     const before = spent();
+    const began = performance.now();
     const times = await measure(sessions);
+    const elapsed = (performance.now() - began) / 1000;
     const after = spent();
     say(`${name}: p99 ${milliseconds(percentile(times, 0.99))} ms, load ${load()}`);
-    return { name, times, cores: after.map((end, index) => (end - (before[index] ?? 0)) / seconds) };
+    return { name, times, cores: after.map((end, index) => (end - (before[index] ?? 0)) / elapsed) };
   };
   const quiet = await phase('quiet');
   const { fleet } = await fleetOf(clients[0] as LiveResponseClient, 'fleet', fleetSize);
@@ -104,7 +112,7 @@ try {
   const ratio = p99(loaded.times) / p99(quiet.times);
   const text = `# Scale
 
-Made by \`npm run bench:scale\` on ${new Date().toISOString()}: ${machine()}. Cloud, ${sessions.length} sessions in two tenants and the simulated
+Made by \`${given}npm run bench:scale\` on ${new Date().toISOString()}: ${machine()}. Cloud, ${sessions.length} sessions in two tenants and the simulated
 fleet share this machine; compare the rows of one run.
 
 Every session gives the command \`cd /\` each ${pace} s for ${seconds} s. Milliseconds from before the \`POST\` to the terminal event.
@@ -119,7 +127,7 @@ ${table(
 )}
 
 p99 is ${ratio.toFixed(2)} times that of the quiet run (aim: at most ${allowedRatio}). ${connected} devices connected; ${beats} heartbeats in the loaded run
-(one each ${heartbeatSeconds} s); ${sendFaults} sends failed and were repeated.
+(one each ${heartbeatSeconds} s); ${sendFaults} sends failed.
 
 ${table(
   ['process', 'cores, quiet', 'cores, loaded', 'resident MiB'],

@@ -11,7 +11,6 @@ export interface Fleet {
   counts(): FleetCounts;
   /** Resolves when every device was connected once. */
   readonly connected: Promise<void>;
-  readonly pids: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -39,7 +38,6 @@ export const startFleet = ({ identities, caFile }: FleetStart): Fleet => {
         return sum;
       }, noCounts()),
     connected: Promise.all(parts.map(({ connected }) => connected)).then(() => undefined),
-    pids: parts.map(({ child }) => child.pid ?? 0),
     stop: async () => {
       await Promise.all(
         parts.map(({ child, gone }) => {

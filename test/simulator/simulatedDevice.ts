@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceIdentity } from '../../agent/journal/report.ts';
 import { CommandTrust } from '../../agent/service/commandTrust.ts';
 import { Backend } from '../../agent/transport/backend.ts';
@@ -18,6 +19,7 @@ import { privateKeyOf, type SimulatedIdentity } from './identity.ts';
 
 /** What simulated devices did so far. */
 export interface FleetCounts {
+  /** Devices that could be commanded at least once. */
   connected: number;
   heartbeats: number;
   sessions: number;
@@ -85,13 +87,13 @@ export class SimulatedDevice {
   async start(): Promise<void> {
     const connected = new Promise<void>((resolve) => {
       this.#channel.onConnected(() => {
-        this.#counts.connected += 1;
         void this.#greet();
         resolve();
       });
     });
     this.#channel.start((delivery) => this.#receive(delivery));
     await connected;
+    this.#counts.connected += 1;
   }
 
   async stop(): Promise<void> {
@@ -124,11 +126,11 @@ export class SimulatedDevice {
     if (this.#isStopping) return;
     this.#heartbeat = setTimeout(
       async () => {
-        await this.#say(null, {
+        const isHeard = await this.#say(null, {
           kind: 'device.heartbeat',
           body: { openSessions: [...this.#sessions.keys()] },
         });
-        this.#counts.heartbeats += 1;
+        if (isHeard) this.#counts.heartbeats += 1;
         this.#scheduleHeartbeat(1);
       },
       this.#channel.heartbeatEvery * 1000 * share,
@@ -140,12 +142,15 @@ export class SimulatedDevice {
       void this.#say(sessionId, { kind: 'session.alive', body: { openCommands: [] } });
   }
 
-  async #say(sessionId: string | null, content: PresenceMessageContent): Promise<void> {
+  /** False when the message was not taken: presence is not repeated. */
+  async #say(sessionId: string | null, content: PresenceMessageContent): Promise<boolean> {
     this.#presenceSequence += 1;
     try {
       await this.#send('presence', sessionId, this.#presenceSequence, content);
+      return true;
     } catch {
       this.#counts.sendFaults += 1;
+      return false;
     }
   }
 
@@ -228,7 +233,7 @@ export class SimulatedDevice {
           return;
         } catch {
           this.#counts.sendFaults += 1;
-          await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 500));
+          await pause(500 + Math.random() * 500);
         }
       }
     });
