@@ -98,12 +98,17 @@ describe.each([...golden].filter(([, { streamId }]) => viewsOf(streamId).length 
   it('is applied by every view that it concerns', () => {
     for (const view of viewsOf(envelope.streamId)) {
       const rows = new Map<string, unknown>();
-      for (const event of [...(before[category] ?? []).map(named), envelope]) {
+      const apply = (event: EventEnvelope): readonly [before: unknown, after: unknown] => {
         const key = view.keyOf(event);
-        if (key !== undefined) rows.set(key, view.apply(rows.get(key), event));
-      }
-      expect(rows.size).toBeGreaterThan(0);
-      for (const row of rows.values()) expect(view.sortKey(row)).not.toContain('undefined');
+        if (key === undefined) return [undefined, undefined];
+        const known = rows.get(key);
+        rows.set(key, view.apply(known, event));
+        return [known, rows.get(key)];
+      };
+      for (const type of before[category] ?? []) if (type !== envelope.type) apply(named(type));
+      const [known, row] = apply(envelope);
+      expect([view.name, ...changedMembers(known, row)]).toMatchSnapshot();
+      if (row !== undefined) expect(view.sortKey(row)).not.toContain('undefined');
     }
   });
 });

@@ -31,7 +31,7 @@ describe('commands', () => {
     expect(namesWhere(({ level }) => level === 'advanced')).toBe(advanced);
   });
 
-  it('gives thirty minutes to the three long commands and ten to the rest', () => {
+  it('gives thirty minutes to the four long commands and ten to the rest', () => {
     expect(namesWhere(({ timeLimitSeconds }) => timeLimitSeconds === 1800)).toBe(
       'findfile getfile run trace',
     );
