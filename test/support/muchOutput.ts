@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject } from 'vitest';
+import { commandEnds } from '../../sdk/index.ts';
+import { descendantsOf } from './faultProcesses.ts';
 import { plantLongNames, removeTree } from './plantedNames.ts';
 import { openConnected, responder } from './responders.ts';
 
@@ -10,9 +12,6 @@ const peakOf = async (pid: number): Promise<number> => {
   const peak = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(peak) * 1024;
 };
-
-const childrenOf = async (pid: number): Promise<readonly number[]> =>
-  (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
 
 const megabyte = 1_000_000;
 
@@ -52,14 +51,14 @@ export const bringMuchOutput = async (
       size += got;
       liveParts += 1;
     }
-    if (/^Command(Completed|Failed|Cancelled|TimedOut|Lost)$/.test(type)) {
+    if (commandEnds.has(type)) {
       expect(type).toBe('CommandCompleted');
       break;
     }
   }
-  const [worker] = await childrenOf(device.pid);
-  const peaks = { service: await peakOf(device.pid), worker: await peakOf(worker ?? 0) };
-  expect(Math.max(peaks.service, peaks.worker)).toBeLessThan(150 * megabyte);
+  const pids = [device.pid, ...descendantsOf(device.pid).map(({ pid }) => pid)];
+  expect(pids.length, 'service, worker, executor').toBeGreaterThan(2);
+  expect(Math.max(...(await Promise.all(pids.map(peakOf))))).toBeLessThan(150 * megabyte);
   await ana.disconnect(sessionId);
 
   // The whole is the whole: once more, as one stream, row by row.
