@@ -1,20 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { installService, uninstallService } from '../install/systemdService.ts';
 import { systemdUnit, unitName } from '../install/systemdUnit.ts';
+import { temporaryFolders } from './support/temporary.ts';
 
 const hasAnalyzer = spawnSync('systemd-analyze', ['--version']).status === 0;
 const state = '/var/lib/live-response';
 const paths = { node: process.execPath, agent: import.meta.filename, state };
 let root: string;
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'install-'));
+const folder = temporaryFolders();
+beforeEach(async () => {
+  root = await folder();
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 describe('the service', () => {
   it('is a unit below another root, beside a folder for its owner only, and goes without the folder', () => {

@@ -23,17 +23,15 @@ export interface Screen {
   all(): string;
   readonly terminal: xterm.Terminal;
   /** Settles when the screen matches; rejects when the program ends before, or after 30 s. */
-  shows(pattern: RegExp | string): Promise<void>;
+  shows(pattern: RegExp): Promise<void>;
   readonly exited: Promise<number>;
   kill(): void;
 }
 
 export const keys = {
   enter: '\r',
-  tab: '\t',
   up: '\u001b[A',
   escape: '\u001b',
-  backspace: '\u007f',
   ctrl: (letter: string) => String.fromCharCode(letter.toUpperCase().charCodeAt(0) - 64),
 } as const;
 
@@ -101,7 +99,7 @@ const screenOf = (child: ChildProcessWithoutNullStreams, terminal: xterm.Termina
         };
         const look = () => {
           const text = screen.text();
-          const isThere = typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text);
+          const isThere = pattern.test(text);
           if (isThere) finish(resolve);
           else if (isOver)
             finish(() => reject(new Error(`It ended before ${pattern} was shown:\n${screen.all()}`)));

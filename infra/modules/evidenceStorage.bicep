@@ -192,5 +192,4 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
-output id string = account.id
 output blobEndpoint string = account.properties.primaryEndpoints.blob

@@ -14,8 +14,6 @@ export interface BrokenCloud {
   readonly history: StoredHistory;
   /** Asks until it is answered, for as long as `patienceMs`. */
   readonly client: LiveResponseClient;
-  readonly tenantId: string;
-  eventsOf(sessionId: string): Promise<readonly EventEnvelope[]>;
   /** Demands that the session takes a command and that its device runs it. */
   requireWorking(sessionId: string): Promise<void>;
   /** Ends the load and demands that all of it ended once and ran at most once. Gives the events of the session. */
@@ -32,19 +30,16 @@ const endsWithinMs = 180_000;
 
 export const startBrokenCloud = async (
   name: string,
-  { patienceMs, settings }: { readonly patienceMs: number; readonly settings?: Record<string, string> },
+  { patienceMs }: { readonly patienceMs: number },
 ): Promise<BrokenCloud> => {
-  const fault = await startFaultCloud(name, settings);
+  const fault = await startFaultCloud(name);
   const history = new StoredHistory(fault.cloud);
   const client = persistentClient(fault.cloud, patienceMs);
   const tenantId = fault.cloud.tenants[0]?.id ?? '';
-  const eventsOf = (sessionId: string) => history.session(tenantId, sessionId);
   return {
     fault,
     history,
     client,
-    tenantId,
-    eventsOf,
     requireWorking: async (sessionId) => {
       expect(await client.issueCommand(sessionId, 'dir / &', { wait: 60 })).toMatchObject({
         state: 'Completed',
@@ -57,7 +52,7 @@ export const startBrokenCloud = async (
         async () => (await client.session(sessionId)).openCommands.length === 0,
         endsWithinMs,
       ).catch(() => undefined);
-      const events = await eventsOf(sessionId);
+      const events = await history.session(tenantId, sessionId);
       const { accepted, refused } = load;
       requireSoundSession(events, { accepted, refused, executions: fault.executions() });
       const left = () =>

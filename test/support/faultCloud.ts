@@ -40,7 +40,7 @@ export interface FaultCloud {
   fireTimer(name: string): Promise<void>;
   openSession(): Promise<SessionResource>;
   /** One more device, which the caller stops. */
-  addDevice(name: string, environment?: Readonly<Record<string, string>>): Promise<LocalDevice>;
+  addDevice(name: string): Promise<LocalDevice>;
   stop(): Promise<void>;
 }
 
@@ -73,11 +73,7 @@ export const persistentClient = (
     retry: { ...persistent, budgetMs },
   });
 
-export const startFaultCloud = async (
-  name: string,
-  /** More app settings. */
-  settings: Readonly<Record<string, string>> = {},
-): Promise<FaultCloud> => {
+export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
   const dataDir = await makeFaultFolder(name);
   const crashPointFile = join(dataDir, 'crash-point');
   const witness = join(dataDir, 'witness');
@@ -87,7 +83,7 @@ export const startFaultCloud = async (
     // The death of a process is tested here, not a power cut: NORMAL must be enough for it.
     synchronous: 'NORMAL',
     heartbeatSeconds: 5,
-    settings: { CRASH_POINT_FILE: crashPointFile, ...settings },
+    settings: { CRASH_POINT_FILE: crashPointFile },
   });
   const agentEnvironment = {
     PATH: `${mark}:${process.env['PATH'] ?? ''}`,
@@ -145,12 +141,12 @@ export const startFaultCloud = async (
         });
       },
       openSession: () => openFaultSession(client, deviceId),
-      addDevice: async (deviceName, environment = {}) =>
+      addDevice: async (deviceName) =>
         startDevice(cloud, {
           stateDir: join(dataDir, deviceName),
           enrolmentToken: async () => (await client.createEnrolmentToken({ uses: 1 })).token,
           name: deviceName,
-          environment: { ...agentEnvironment, ...environment },
+          environment: agentEnvironment,
         }),
       stop: async () => {
         rmSync(crashPointFile, { force: true });

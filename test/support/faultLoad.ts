@@ -15,15 +15,16 @@ export interface Load {
 }
 
 const pauseMs = 300;
+const hands = 2;
 
 /**
- * `hands` repeat side by side: issue a command in the background, wait until it has ended or the server lets go, rest a moment.
+ * Two hands repeat side by side: issue a command in the background, wait until it has ended or the server lets go, rest a moment.
  * @param client must have the patience that the fault takes.
  */
 export const startLoad = (
   client: LiveResponseClient,
   sessionId: string,
-  { lines, hands = 2 }: { readonly lines: readonly string[]; readonly hands?: number },
+  { lines }: { readonly lines: readonly string[] },
 ): Load => {
   const accepted = new Set<string>();
   const refused = new Set<string>();
