@@ -30,7 +30,7 @@ export function scopeOf(container: Container, request: CosmosRequest): Scope {
   const range = header(request, 'x-ms-documentdb-partitionkeyrangeid');
   const within: Scope =
     range === undefined
-      ? { kind: 'all', spansPartitions: true }
+      ? { kind: 'all' }
       : rangeScope(container, range, header(request, 'x-ms-start-epk'), header(request, 'x-ms-end-epk'));
   if (key === undefined) return within;
   return key.isPrefix ? prefixScope(key.pk, within) : keyScope(key.pk, within);

@@ -2,7 +2,7 @@ import { badRequest } from '../errors.ts';
 import type { Json } from '../json.ts';
 import type { Value } from './compare.ts';
 import { createCompiler, type Evaluate, type Row } from './evaluate.ts';
-import type { Expression, Query, Selection, Source } from './syntax.ts';
+import type { Expression, Query, Source } from './syntax.ts';
 
 /** Compiles the expressions of queries, subqueries in them included. */
 export const { compile, compileFields } = createCompiler((query) => compileSelect(query));
@@ -60,16 +60,10 @@ function compileSource(source: Source): ((row: Row) => Row[])[] {
 }
 
 export function compileSelection({ selection, sources }: Query): Evaluate {
-  return selection.kind === 'all' ? compileAll(sources) : compileNamed(selection);
-}
-
-function compileAll(sources: readonly Source[]): Evaluate {
+  if (selection.kind === 'value') return compile(selection.expression);
+  if (selection.kind === 'fields') return compileFields(selection.fields);
   const alias = sources.at(-1)?.alias ?? '';
   return ({ values }) => values[alias];
-}
-
-function compileNamed(selection: Exclude<Selection, { kind: 'all' }>): Evaluate {
-  return selection.kind === 'value' ? compile(selection.expression) : compileFields(selection.fields);
 }
 
 export const isGrouped = ({ groupBy, aggregates }: Query): boolean => groupBy.length > 0 || aggregates;

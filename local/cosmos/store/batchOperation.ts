@@ -5,7 +5,7 @@ import { readCharge, refusalCharge, writeCharge } from '../requestCharge.ts';
 import type { Items, Target } from './items.ts';
 import { readPatch } from './patch.ts';
 
-export const maxOperations = 100;
+const maxOperations = 100;
 
 /** Reads the list of operations of a batch or of a bulk request. */
 export function readOperations(body: Json): JsonObject[] {

@@ -48,3 +48,6 @@ export function checkSize(body: string): void {
 export function refuseCondition(name: string, value: string | undefined): void {
   if (value !== undefined) throw notImitated(`The condition ${name} on this operation`);
 }
+
+/** Whether an item with this end of its time is over; null has none. */
+export const isPast = (expires: number | null): boolean => expires !== null && expires <= nowInSeconds();

@@ -1,6 +1,6 @@
 import type { Container } from './catalogue.ts';
 import type { Database } from './database.ts';
-import { nowInSeconds } from './itemRules.ts';
+import { isPast, nowInSeconds } from './itemRules.ts';
 import type { StoredForm } from './storedForm.ts';
 
 export interface StoredItem {
@@ -11,7 +11,7 @@ export interface StoredItem {
   readonly lsn: number;
 }
 
-interface TimedItem extends StoredItem {
+export interface TimedItem extends StoredItem {
   readonly expires: number | null;
 }
 
@@ -29,7 +29,7 @@ interface Place {
 /** The rows of items. */
 export interface ItemTable {
   /** An item that is not out of time. */
-  find(container: Container, pk: string, id: string): StoredItem | undefined;
+  find(container: Container, pk: string, id: string): TimedItem | undefined;
   findAny(container: Container, pk: string, id: string): TimedItem | undefined;
   /** Whether a row is out of time, or gone. */
   isOver(row: number): boolean;
@@ -67,7 +67,6 @@ export function openItemTable(database: Database): ItemTable {
 
   const findAny = (container: Container, pk: string, id: string) =>
     findRow.get(container.n, pk, id) as TimedItem | undefined;
-  const isPast = (expires: number | null) => expires !== null && expires <= nowInSeconds();
 
   return {
     findAny,

@@ -3,8 +3,8 @@ import { badRequest, conflict, notFound, preconditionFailed } from '../errors.ts
 import type { JsonObject } from '../json.ts';
 import type { Container } from './catalogue.ts';
 import type { Database } from './database.ts';
-import { checkId, nowInSeconds, refuseCondition } from './itemRules.ts';
-import { type ItemTable, openItemTable, type StoredItem } from './itemTable.ts';
+import { checkId, isPast, refuseCondition } from './itemRules.ts';
+import { type ItemTable, openItemTable, type StoredItem, type TimedItem } from './itemTable.ts';
 import { applyPatch, type Patch } from './patch.ts';
 import { createPreviousVersions, type PreviousVersion } from './previousVersions.ts';
 import type { Replica } from './queryRun.ts';
@@ -45,8 +45,8 @@ export interface Items {
   delete(target: Target, id: string, when: Conditions): WriteResult;
   /** Deletes all items of a partition key. Gives how many. */
   deleteAll(target: Target): number;
-  /** Removes what is out of time in a container, at most 1,000 items at once. Gives how many. */
-  removeExpired(container: Container, nextLsn: () => number): number;
+  /** Removes what is out of time in a container, at most 1,000 items at once. */
+  removeExpired(container: Container, nextLsn: () => number): void;
 }
 
 export function openItems(database: Database): Items {
@@ -56,9 +56,18 @@ export function openItems(database: Database): Items {
   const previous = createPreviousVersions();
   const { find } = table;
 
-  const insert = ({ container, lsn, pk }: Target, id: string, document: JsonObject): WriteResult => {
+  const remove = ({ container, lsn, pk }: Target, id: string, old: TimedItem): void => {
+    table.delete(old.row);
+    versions.record(container, lsn, {
+      ...{ operation: 'delete', pk, epk: effectivePartitionKey(pk), id, current: undefined, previous: old },
+      ...(isPast(old.expires) ? { timeToLiveExpired: true } : {}),
+    });
+  };
+
+  const insert = (target: Target, id: string, document: JsonObject): WriteResult => {
+    const { container, lsn, pk } = target;
     const over = table.findAny(container, pk, id);
-    if (over !== undefined) table.delete(over.row);
+    if (over !== undefined) remove(target, id, over);
     const row = table.nextRow();
     const stored = storedForm(container, pk, document, row);
     uniqueKeys.claim(container, pk, row, document);
@@ -88,15 +97,7 @@ export function openItems(database: Database): Items {
     return { status: 200, etag: stored.etag, body: stored.body };
   };
 
-  const remove = ({ container, lsn, pk }: Target, id: string, old: StoredItem, isExpired: boolean): void => {
-    table.delete(old.row);
-    versions.record(container, lsn, {
-      ...{ operation: 'delete', pk, epk: effectivePartitionKey(pk), id, current: undefined, previous: old },
-      ...(isExpired ? { timeToLiveExpired: true } : {}),
-    });
-  };
-
-  const existing = ({ container, pk }: Target, id: string): StoredItem => {
+  const existing = ({ container, pk }: Target, id: string): TimedItem => {
     const found = find(container, pk, id);
     if (found === undefined) throw notFound();
     return found;
@@ -107,8 +108,12 @@ export function openItems(database: Database): Items {
     findPrevious: (item) => previous.find(item.row),
     replicaAt:
       (horizon) =>
-      ({ row, lsn, body }) =>
-        lsn <= horizon ? body : previous.find(row)?.before?.body,
+      ({ row, lsn, body }) => {
+        if (lsn <= horizon) return body;
+        const known = previous.find(row);
+        // A write that is not remembered has reached every replica.
+        return known === undefined ? body : known.before?.body;
+      },
 
     create(target, document, when) {
       const id = checkId(document.id);
@@ -144,28 +149,25 @@ export function openItems(database: Database): Items {
       refuseCondition('If-None-Match', when.ifNoneMatch);
       const old = existing(target, id);
       requireMatch(old, when);
-      remove(target, id, old, false);
+      remove(target, id, old);
       return { status: 204 };
     },
 
     deleteAll(target) {
       const all = table.allOf(target.container, target.pk);
-      for (const item of all) remove(target, item.id, item, item.expires !== null && isPast(item.expires));
+      for (const item of all) remove(target, item.id, item);
       return all.length;
     },
 
     removeExpired(container, nextLsn) {
       versions.forgetOld(container);
       const over = table.overdue(container);
-      if (over.length === 0) return 0;
+      if (over.length === 0) return;
       const lsn = nextLsn();
-      for (const item of over) remove({ container, lsn, pk: item.pk }, item.id, item, true);
-      return over.length;
+      for (const item of over) remove({ container, lsn, pk: item.pk }, item.id, item);
     },
   };
 }
-
-const isPast = (expires: number) => expires <= nowInSeconds();
 
 function requireMatch(item: StoredItem, when: Conditions): void {
   if (when.ifMatch !== undefined && when.ifMatch !== '*' && when.ifMatch !== item.etag) {

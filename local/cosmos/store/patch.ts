@@ -99,8 +99,7 @@ function applyOperation(
       const moved = from.read();
       from.remove();
       // The target is found anew: taking an element out of a list moves the ones behind it.
-      const target = placeOf(document, pathOf(operation.path));
-      return target.isInList || !target.has() ? target.add(moved) : target.replace(moved);
+      return placeOf(document, pathOf(operation.path)).add(moved);
     }
     default:
       throw badRequest(`'${String(op)}' is no patch operation: add, set, replace, remove, incr or move.`);
@@ -109,7 +108,6 @@ function applyOperation(
 
 /** One property of an object, or one place in a list. */
 interface Place {
-  readonly isInList: boolean;
   has(): boolean;
   read(): Json;
   /** In a list, moves what is behind. */
@@ -147,7 +145,6 @@ function placeInObject(parent: JsonObject, name: string, missing: () => Error): 
   const put = (value: Json) =>
     void Object.defineProperty(parent, name, { value, enumerable: true, writable: true, configurable: true });
   return {
-    isInList: false,
     has,
     read() {
       need();
@@ -171,7 +168,6 @@ function placeInList(list: Json[], index: number, missing: () => Error): Place {
     if (!has()) throw missing();
   };
   return {
-    isInList: true,
     has,
     read() {
       need();

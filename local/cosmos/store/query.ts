@@ -28,7 +28,7 @@ export function runQuery(
   const { query, alias } = compiled;
   const conjuncts = findConjuncts(query.where, alias, request.parameters);
   const scope = given.kind === 'key' ? given : (scopeOfFilter(container, conjuncts, given) ?? given);
-  if (scope.kind !== 'key' && scope.spansPartitions && !onlyFilters(query)) throw needsPlan();
+  if (scope.kind === 'all' && !onlyFilters(query)) throw needsPlan();
   const run: QueryRun = {
     ...{ database, compiled, maxItems, replica },
     parameters: request.parameters,

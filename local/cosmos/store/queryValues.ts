@@ -19,16 +19,14 @@ import {
 export function pageOfGroups(run: QueryRun, position: ValuePosition | undefined): QueryPage {
   const { query, project } = run.compiled;
   const outer: Row = { values: {}, parameters: run.parameters };
-  if (isCountOfAll(run)) return countAll(run);
+  if (isCountOfAll(run)) return cutPage(run, new Map([['', String(countItems(run))]]), 0, position);
   const { rows, loaded } = loadRows(run);
   const results = new Map<string, string>();
   for (const { key, row } of groupsOf(query, rows, outer)) {
     const value = project(row);
-    if (value !== undefined) results.set(key, JSON.stringify(value));
+    if (value !== undefined) results.set(query.distinct ? keyOf(value) : key, JSON.stringify(value));
   }
-  if (!query.distinct) return cutPage(run, results, loaded, position);
-  const distinct = new Map([...results.values()].map((text) => [text, text]));
-  return cutPage(run, distinct, loaded, position);
+  return cutPage(run, results, loaded, position);
 }
 
 export function pageOfDistinct(run: QueryRun, position: ValuePosition | undefined): QueryPage {
@@ -93,8 +91,4 @@ function isCountOfAll({ compiled: { query }, replica }: QueryRun): boolean {
 
 function countedBy(expression: Expression): Expression | undefined {
   return expression.kind === 'aggregate' && expression.name === 'COUNT' ? expression.argument : undefined;
-}
-
-function countAll(run: QueryRun): QueryPage {
-  return { documents: [String(countItems(run))], continuation: undefined, loaded: 0 };
 }

@@ -5,14 +5,8 @@ import type { Container } from './catalogue.ts';
 /** Which items of a container a read may see. */
 export type Scope =
   | { readonly kind: 'key'; readonly pk: string }
-  | {
-      readonly kind: 'range';
-      readonly min: string;
-      readonly max: string;
-      /** Whether it was asked for without naming a physical partition, so that there may be several. */
-      readonly spansPartitions: boolean;
-    }
-  | { readonly kind: 'all'; readonly spansPartitions: true };
+  | { readonly kind: 'range'; readonly min: string; readonly max: string }
+  | { readonly kind: 'all' };
 
 /** A condition in SQL and its values. */
 export interface Condition {
@@ -28,7 +22,7 @@ export function rangeScope(container: Container, rangeId: string, startEpk?: str
   if (partition === undefined) throw partitionGone();
   const min = startEpk !== undefined && startEpk > partition.minInclusive ? startEpk : partition.minInclusive;
   const max = endEpk !== undefined && endEpk < partition.maxExclusive ? endEpk : partition.maxExclusive;
-  return { kind: 'range', min, max, spansPartitions: false };
+  return { kind: 'range', min, max };
 }
 
 /** The part of the ring that the keys with these first components lie in, or the place of a whole key. */
@@ -48,7 +42,7 @@ export function keyScope(pk: string, within: Scope): Scope {
 export function prefixScope(prefix: string, within: Scope): Scope {
   const { min, max } = epkRange(prefix);
   // Partitions are cut between hashes of the first component, so one of them holds all of these keys.
-  if (within.kind !== 'range') return { kind: 'range', min, max, spansPartitions: false };
+  if (within.kind !== 'range') return { kind: 'range', min, max };
   return {
     ...within,
     min: min > within.min ? min : within.min,

@@ -62,6 +62,23 @@ it('tells that an item ran out of time', async () => {
   });
 });
 
+it('tells of the end of an item whose id is used again before it was cleared away', async () => {
+  const start = await now('C');
+  await container.items.create({ id: 'c', pk: 'C', n: 1, ttl: 1 });
+  const again = () =>
+    container.items.create({ id: 'c', pk: 'C', n: 2 }).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(again, { timeout: 10_000, interval: 20 }).toBe(true);
+  const versions = await versionsSince(start);
+  expect(versions.map(({ metadata }) => [metadata.operationType, metadata.timeToLiveExpired])).toEqual([
+    ['create', undefined],
+    ['delete', true],
+    ['create', undefined],
+  ]);
+});
+
 it('goes over all partitions and survives a split', async () => {
   const iterator = from(ChangeFeedStartFrom.Now());
   let token = '';
