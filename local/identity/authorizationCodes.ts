@@ -1,4 +1,5 @@
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { equalSecrets } from './equalSecrets.ts';
 import { OAuthError } from './oauthError.ts';
 import type { Tenant, User } from './seed.ts';
 
@@ -71,10 +72,7 @@ export function createAuthorizationCodes(now: () => number = Date.now): Authoriz
 function provesChallenge(challenge: string | undefined, verifier: string | undefined): boolean {
   if (challenge === undefined) return verifier === undefined;
   if (verifier === undefined || !/^[\w.~-]{43,128}$/.test(verifier)) return false;
-  const [wanted, given] = [challenge, createHash('sha256').update(verifier).digest('base64url')].map((text) =>
-    Buffer.from(text),
-  );
-  return wanted !== undefined && given?.length === wanted.length && timingSafeEqual(given, wanted);
+  return equalSecrets(createHash('sha256').update(verifier).digest('base64url'), challenge);
 }
 
 const refused = (number: number, text: string): OAuthError =>

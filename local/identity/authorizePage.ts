@@ -8,7 +8,7 @@ export function authorizePage(
   parameters: URLSearchParams,
   preselected: string | undefined,
 ): string {
-  const hidden = hiddenFields([...parameters].filter(([name]) => name !== 'user'));
+  const hidden = hiddenFields([...parameters]);
   return page(
     `Sign in to ${tenant.name}`,
     `<p>The application ${escapeHtml(parameters.get('client_id') ?? '')} asks who you are.</p>

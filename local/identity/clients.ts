@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { equalSecrets } from './equalSecrets.ts';
 import { OAuthError } from './oauthError.ts';
 import type { Application, Seed, Tenant } from './seed.ts';
 
@@ -112,9 +112,4 @@ function credentials(
 
 function decodeFormValue(text: string): string {
   return new URLSearchParams(`v=${text}`).get('v') ?? '';
-}
-
-function equalSecrets(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

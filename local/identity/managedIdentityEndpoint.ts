@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { equalSecrets } from './equalSecrets.ts';
 import { OAuthError } from './oauthError.ts';
 import { findResource } from './resources.ts';
 import type { ManagedIdentity, Seed, Tenant } from './seed.ts';
@@ -23,7 +23,7 @@ export async function answerManagedIdentityRequest(
   if (url.pathname !== '/msi/token' || request.method !== 'GET') {
     return refuse(404, 'NotFound', 'The managed-identity endpoint is GET /msi/token.');
   }
-  if (!sameText(request.headers['x-identity-header'], identityHeader)) {
+  if (!equalSecrets(request.headers['x-identity-header'], identityHeader)) {
     return refuse(
       401,
       'Unauthorized',
@@ -76,9 +76,4 @@ function findIdentity(
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   response.end(JSON.stringify(body));
-}
-
-function sameText(given: string | string[] | undefined, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return typeof given === 'string' && timingSafeEqual(digest(given), digest(expected));
 }

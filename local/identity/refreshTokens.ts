@@ -68,7 +68,7 @@ export function createRefreshTokens(
         revoked.add(family);
         throw refused();
       }
-      used.add(jti);
+      if (singleUse) used.add(jti);
       return { oid: sub, scope, family };
     },
 

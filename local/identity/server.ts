@@ -8,6 +8,7 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { equalSecrets } from './equalSecrets.ts';
 import { createDeviceCodes, deviceCodeLifetime, pollInterval } from './deviceCodes.ts';
 import { createAuthorizationCodes } from './authorizationCodes.ts';
 import { answerAuthorize } from './authorizeEndpoint.ts';
@@ -170,7 +171,7 @@ async function rollKeys(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.headers['x-identity-header'] !== identityHeader) {
+  if (!equalSecrets(request.headers['x-identity-header'], identityHeader)) {
     throw new OAuthError(
       401,
       'invalid_client',
