@@ -48,3 +48,19 @@ export function describeError(error: unknown): { condition: string; description:
     description: error instanceof Error ? error.message : String(error),
   };
 }
+
+const statuses: Readonly<Record<string, number>> = {
+  'amqp:unauthorized-access': 401,
+  'amqp:resource-limit-exceeded': 403,
+  'amqp:not-found': 404,
+  'com.microsoft:message-not-found': 404,
+  'com.microsoft:entity-already-exists': 409,
+  'com.microsoft:message-lock-lost': 410,
+  'com.microsoft:session-lock-lost': 410,
+  'amqp:not-implemented': 501,
+  'com.microsoft:server-busy': 503,
+};
+
+/** The status that `$management` and the administration tell an error with. */
+export const httpStatusOf = (error: unknown): number =>
+  error instanceof BrokerError ? (statuses[error.condition] ?? 400) : 500;

@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import type { ActiveFault, FaultRequest } from './faults.ts';
+import { sharedAccessSignature } from './tokens/sas.ts';
 
 const tokenSeconds = 300;
 
@@ -22,7 +22,7 @@ export function faultControl(
   const ask = async (method: string, body?: unknown): Promise<Response> => {
     const response = await fetch(`https://${host}/_local/faults`, {
       method,
-      headers: { authorization: sharedAccessSignature(`https://${host}/`, rule) },
+      headers: { authorization: sharedAccessSignature(`https://${host}/`, rule, tokenSeconds) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`The broker refused the faults: ${await response.text()}`);
@@ -34,11 +34,4 @@ export function faultControl(
     },
     list: async () => (await (await ask('GET')).json()) as Awaited<ReturnType<FaultControl['list']>>,
   };
-}
-
-function sharedAccessSignature(uri: string, rule: { readonly name: string; readonly key: string }): string {
-  const resource = encodeURIComponent(uri);
-  const expiry = Math.floor(Date.now() / 1000) + tokenSeconds;
-  const signature = createHmac('sha256', rule.key).update(`${resource}\n${expiry}`).digest('base64');
-  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${rule.name}`;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerError, invalidArgument, notImplemented, unauthorized } from '../brokerError.ts';
+import { httpStatusOf, invalidArgument, notImplemented, unauthorized } from '../brokerError.ts';
 import type { Namespace } from '../engine/namespace.ts';
 import { type Faults, refuseIfAsked } from '../faults.ts';
 import type { Store } from '../store.ts';
@@ -10,17 +10,6 @@ import { element } from './xml.ts';
 
 const faultsPath = '_local/faults';
 const maxBodySize = 65_536;
-
-const statusOf: Readonly<Record<string, number>> = {
-  'amqp:unauthorized-access': 401,
-  'amqp:not-found': 404,
-  'com.microsoft:entity-already-exists': 409,
-  'com.microsoft:argument-error': 400,
-  'amqp:not-allowed': 400,
-  'amqp:not-implemented': 501,
-  'amqp:resource-limit-exceeded': 403,
-  'com.microsoft:server-busy': 503,
-};
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -42,7 +31,7 @@ export function createAdministration(context: AdministrationContext): HandleRequ
       const answer = await perform(request, context);
       context.store.afterCommit(() => send(answer));
     } catch (error) {
-      const status = error instanceof BrokerError ? (statusOf[error.condition] ?? 400) : 500;
+      const status = httpStatusOf(error);
       const detail = error instanceof Error ? error.message : String(error);
       send({ status, body: `<Error>${element('Code', status)}${element('Detail', detail)}</Error>` });
     }

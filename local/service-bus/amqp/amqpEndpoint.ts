@@ -143,7 +143,7 @@ export class AmqpEndpoint {
     if (path.endsWith(managementSuffix)) {
       const queuePath = path.slice(0, -managementSuffix.length);
       this.#queue(queuePath);
-      return new ManagementLink(link, path, client, { store, faults }, () => namespace.find(queuePath));
+      return new ManagementLink(link, path, client, this.#context, () => namespace.find(queuePath));
     }
     const queue = this.#queue(path);
     if (queue.isDeadLetter)

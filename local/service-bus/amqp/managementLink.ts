@@ -1,34 +1,25 @@
-import { BrokerError, describeError, entityNotFound, lockLost, notImplemented } from '../brokerError.ts';
+import {
+  BrokerError,
+  describeError,
+  entityNotFound,
+  httpStatusOf,
+  lockLost,
+  notImplemented,
+} from '../brokerError.ts';
 import type { Right } from '../config.ts';
 import type { Session } from '../engine/model.ts';
 import type { Queue } from '../engine/queue.ts';
 import { type ActiveFault, refuseIfAsked } from '../faults.ts';
 import type { InboundLink } from './attachedLink.ts';
 import type { ClientConnection } from './clientConnection.ts';
-import { EntityReceiver } from './entityReceiver.ts';
-import type { SenderContext } from './entitySender.ts';
-import { messageOperations, type RequestBody, settleOperation } from './messageOperations.ts';
+import { EntityReceiver, type ReceiverContext } from './entityReceiver.ts';
+import { lockTokens, messageOperations, type RequestBody, settleOperation } from './messageOperations.ts';
 import { type Reply, reply } from './replies.ts';
 import { ruleOperations } from './ruleOperations.ts';
 import { type AmqpError, type DecodedMessage, type EventContext, type ReceiverLink } from './rhea.ts';
 
 /** Either right lets a client attach to `$management`; each operation then has its own demand. */
 export const managementRights: readonly Right[] = ['Listen', 'Send'];
-
-const statusOf: Readonly<Record<string, number>> = {
-  'amqp:not-found': 404,
-  'com.microsoft:message-not-found': 404,
-  'com.microsoft:message-lock-lost': 410,
-  'com.microsoft:session-lock-lost': 410,
-  'amqp:unauthorized-access': 401,
-  'com.microsoft:argument-error': 400,
-  'com.microsoft:server-busy': 503,
-  'amqp:resource-limit-exceeded': 403,
-  'amqp:not-allowed': 400,
-  'com.microsoft:entity-already-exists': 409,
-  'com.microsoft:entity-disabled': 400,
-  'amqp:not-implemented': 501,
-};
 
 const operations = new Map(Object.entries({ ...messageOperations, ...ruleOperations }));
 
@@ -39,14 +30,14 @@ export class ManagementLink implements InboundLink {
   readonly wantsBytes = false;
   readonly #link: ReceiverLink;
   readonly #client: ClientConnection;
-  readonly #context: SenderContext;
+  readonly #context: ReceiverContext;
   readonly #findQueue: () => Queue | undefined;
 
   constructor(
     link: ReceiverLink,
     path: string,
     client: ClientConnection,
-    context: SenderContext,
+    context: ReceiverContext,
     findQueue: () => Queue | undefined,
   ) {
     this.#link = link;
@@ -63,14 +54,18 @@ export class ManagementLink implements InboundLink {
     const fault = this.#context.faults.meet(point, this.path);
     if (fault?.do === 'drop') return;
     if (fault?.do === 'cutBefore') this.#cut();
-    else if (fault?.do === 'delay') setTimeout(() => this.#answer(request, undefined), fault.delayMs);
+    else if (fault?.do === 'delay') this.#answerLater(request, fault.delayMs);
     else this.#answer(request, fault);
+  }
+
+  #answerLater(request: DecodedMessage, delayMs: number): void {
+    this.#context.deadlines.schedule(Date.now() + delayMs, () => this.#answer(request, undefined));
   }
 
   #answer(request: DecodedMessage, fault: ActiveFault | undefined): void {
     try {
       refuseIfAsked(fault);
-      if (fault?.do === 'lockLost') throw lockLost();
+      if (fault?.do === 'lockLost') this.#loseLocks(request);
       const answer = this.#perform(request);
       this.#context.store.afterCommit(() => {
         if (fault?.do === 'cutAfter') this.#cut();
@@ -78,8 +73,13 @@ export class ManagementLink implements InboundLink {
       });
     } catch (error) {
       const { condition, description } = describeError(error);
-      reply(this.#client, request, { status: statusOf[condition] ?? 500, description, condition });
+      reply(this.#client, request, { status: httpStatusOf(error), description, condition });
     }
+  }
+
+  #loseLocks(request: DecodedMessage): never {
+    for (const token of lockTokens((request.body ?? {}) as RequestBody)) this.#findQueue()?.loseLock(token);
+    throw lockLost();
   }
 
   #cut(): void {

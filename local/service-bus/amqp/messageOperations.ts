@@ -140,7 +140,7 @@ function sequenceNumbers(body: RequestBody): number[] {
   return numbers.map(toNumber);
 }
 
-function lockTokens(body: RequestBody): Buffer[] {
+export function lockTokens(body: RequestBody): Buffer[] {
   const tokens = body['lock-tokens'];
   if (!Array.isArray(tokens) || tokens.length === 0 || !tokens.every((token) => Buffer.isBuffer(token))) {
     throw invalidArgument('lock-tokens must be an array of uuids.');

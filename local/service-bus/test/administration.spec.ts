@@ -159,7 +159,9 @@ describe('administration', () => {
     expect(await admin.getSubscription('area/topic', 'sub')).toMatchObject({ maxDeliveryCount: 4 });
     await expect(admin.createSubscription('area/topic', 'SUB')).rejects.toMatchObject({ statusCode: 409 });
     await expect(admin.createSubscription('missing', 'sub')).rejects.toMatchObject({ statusCode: 404 });
-    await expect(admin.createQueue('area/topic/subscriptions/x')).rejects.toThrow();
+    await expect(admin.createQueue('area/topic/subscriptions/x')).rejects.toThrow(
+      /reads like a subscription/,
+    );
     expect(await admin.getSubscriptionRuntimeProperties('area/topic', 'sub')).toMatchObject({
       totalMessageCount: 0,
     });

@@ -139,12 +139,7 @@ describe('scheduled messages', () => {
     );
     expect(numbers.map(String)).toEqual(['1', '2']);
     await sender.cancelScheduledMessages(numbers);
-    expect(
-      await broker
-        .client()
-        .createReceiver(await broker.queue())
-        .peekMessages(1),
-    ).toEqual([]);
+    expect(await broker.client().createReceiver(queue).peekMessages(1)).toEqual([]);
     await expect(sender.cancelScheduledMessages(numbers)).rejects.toMatchObject({ code: 'MessageNotFound' });
     await expect(
       sender.scheduleMessages({ body: 'no session' }, new Date(Date.now() + 60_000)),

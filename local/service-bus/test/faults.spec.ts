@@ -1,7 +1,16 @@
+import { ServiceBusAdministrationClient } from '@azure/service-bus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultControl, faultControl } from '../faultControl.ts';
 import type { FaultRequest } from '../faults.ts';
-import { listenRule, quickRetries, receiveOne, root, startTestBroker, type TestBroker } from './support.ts';
+import {
+  connectionString,
+  listenRule,
+  quickRetries,
+  receiveOne,
+  root,
+  startTestBroker,
+  type TestBroker,
+} from './support.ts';
 
 let broker: TestBroker;
 let faults: FaultControl;
@@ -176,13 +185,38 @@ describe('faults elsewhere', () => {
     expect(await receiver.peekMessages(1)).toHaveLength(1);
   });
 
+  it('a lock lost where a deferred message is settled: it can be taken again', async () => {
+    const queue = await broker.queue();
+    const client = broker.client(quickRetries);
+    await client.createSender(queue).sendMessages({ body: 1 });
+    const receiver = client.createReceiver(queue);
+    const message = await receiveOne(receiver);
+    await receiver.deferMessage(message);
+    const take = async () => {
+      const [taken] = await receiver.receiveDeferredMessages(
+        message.sequenceNumber === undefined ? [] : [message.sequenceNumber],
+      );
+      if (taken === undefined) throw new Error('It cannot be taken.');
+      return taken;
+    };
+    const first = await take();
+    await faults.set([{ at: 'settle', do: 'lockLost' }]);
+    await expect(receiver.completeMessage(first)).rejects.toMatchObject({ code: 'MessageLockLost' });
+    await receiver.completeMessage(await take());
+    await expect(take()).rejects.toMatchObject({ code: 'MessageNotFound' });
+  });
+
   it('throttle and quota at administration', async () => {
     const admin = broker.admin();
+    const hasty = new ServiceBusAdministrationClient(connectionString(broker.host), {
+      retryOptions: { maxRetries: 0 },
+    });
     await faults.set([
       { at: 'administer', do: 'quota', entity: 'full*' },
       { at: 'administer', do: 'throttle', entity: 'busy', times: 'always' },
     ]);
     await expect(admin.createQueue('full-1')).rejects.toMatchObject({ code: 'QuotaExceededError' });
+    await expect(hasty.createQueue('busy')).rejects.toMatchObject({ statusCode: 503 });
     await faults.set([]);
     await admin.createQueue('full-1');
   });

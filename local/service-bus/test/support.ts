@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import rhea, { type Connection, type EventContext } from 'rhea';
 import { createAuthority } from '../../certificates/authority.ts';
 import { type RunningBroker, startBroker } from '../broker.ts';
 import type { BrokerConfig, DeclaredQueue, NamespaceConfig } from '../config.ts';
+import { sharedAccessSignature } from '../tokens/sas.ts';
 
 export const root = { name: 'root', key: 'root-key', rights: ['Manage', 'Send', 'Listen'] } as const;
 export const listenRule = { name: 'listen', key: 'listen-key', rights: ['Listen'] } as const;
@@ -106,12 +107,8 @@ export function connectionString(host: string, rule: { name: string; key: string
   return `Endpoint=sb://${host}/;SharedAccessKeyName=${rule.name};SharedAccessKey=${rule.key}`;
 }
 
-export function sasToken(uri: string, rule: { name: string; key: string }, seconds = 3600): string {
-  const resource = encodeURIComponent(uri);
-  const expiry = Math.floor(Date.now() / 1000) + seconds;
-  const signature = createHmac('sha256', rule.key).update(`${resource}\n${expiry}`).digest('base64');
-  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${rule.name}`;
-}
+export const sasToken = (uri: string, rule: { name: string; key: string }, seconds = 3600): string =>
+  sharedAccessSignature(uri, rule, seconds);
 
 /** Exactly one message, or an error after five seconds. */
 export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {

@@ -68,8 +68,23 @@ function readToken(token: string): TokenFields {
 
 function isSignedWith(key: string, resource: string, expiry: string, signature: Buffer): boolean {
   // The key is used as text; its base64 is not decoded.
-  const expected = createHmac('sha256', key).update(`${resource}\n${expiry}`).digest();
+  const expected = signatureOf(key, resource, expiry);
   return expected.length === signature.length && timingSafeEqual(expected, signature);
+}
+
+const signatureOf = (key: string, resource: string, expiry: string): Buffer =>
+  createHmac('sha256', key).update(`${resource}\n${expiry}`).digest();
+
+/** A token of this rule for an address and all below it. */
+export function sharedAccessSignature(
+  uri: string,
+  rule: { readonly name: string; readonly key: string },
+  seconds: number,
+): string {
+  const resource = encodeURIComponent(uri);
+  const expiry = String(Math.floor(Date.now() / 1000) + seconds);
+  const signature = encodeURIComponent(signatureOf(rule.key, resource, expiry).toString('base64'));
+  return `SharedAccessSignature sr=${resource}&sig=${signature}&se=${expiry}&skn=${rule.name}`;
 }
 
 function decode(text: string): string {
