@@ -17,9 +17,12 @@ export interface HostJson {
     maxActivities: number;
     maxOrchestrators: number;
     maxEntities: number;
+    /** Operations handed to an entity in one call. */
     maxEntityBatch: number;
+    /** Actions one generation may take. */
     maxActions: number;
     storeInputs: boolean;
+    /** Version of instances begun without one. */
     defaultVersion: string;
   };
   warnings: string[];

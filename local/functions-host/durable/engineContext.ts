@@ -1,3 +1,4 @@
+import type { HostJson } from '../hostJson.ts';
 import type { Log } from '../log.ts';
 import type { InvocationResult, RegisteredFunction } from '../protocol.ts';
 import type { InvocationInput } from '../supervisor.ts';
@@ -7,19 +8,9 @@ import type { DurableStore } from './store.ts';
 /** Runs a function in some app process; throws the errors of invocationErrors.ts. */
 export type Invoke = (fn: RegisteredFunction, input: InvocationInput) => Promise<InvocationResult>;
 
-export interface DurableSettings {
+export interface DurableSettings extends Omit<HostJson['durable'], 'hubName'> {
   invoke: Invoke;
   log: Log;
-  maxActivities: number;
-  maxOrchestrators: number;
-  maxEntities: number;
-  /** Operations handed to an entity in one call. */
-  maxEntityBatch: number;
-  /** Actions one generation may take. */
-  maxActions: number;
-  storeInputs: boolean;
-  /** Version of instances begun without one. */
-  defaultVersion: string;
   maximumShortTimerMs: number;
   longTimerIntervalMs: number;
   /** 0 to 1: how often an activity is run twice, see `faults.repeatActivity`. */

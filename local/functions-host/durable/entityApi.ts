@@ -1,6 +1,7 @@
 import type { DurableEngine } from './engine.ts';
 import { entityInstanceId, parseEntityId } from './entityMessages.ts';
 import type { ApiAnswer, ApiRequest } from './apiMessages.ts';
+import { forbiddenInIds } from './instanceIds.ts';
 import { DurableRefusal } from './refusal.ts';
 import { date, jsonText, page, parsed } from './requestValues.ts';
 import type { Entity } from './store.ts';
@@ -23,7 +24,7 @@ export class EntityApi {
       return request.method === 'GET' ? this.#list(request, name) : { status: 404 };
     }
     const key = keyText === '$' ? '' : keyText;
-    if (/[/\\#?\u0000-\u001f\u007f-\u009f]/.test(key)) {
+    if (forbiddenInIds.test(key)) {
       throw new DurableRefusal(400, 'Entity keys must not contain /, \\, #, ?, or control characters.');
     }
     switch (request.method) {

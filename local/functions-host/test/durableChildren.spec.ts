@@ -3,13 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { outline } from '../durable/history.ts';
 import { DurableClient } from './durableClient.ts';
-import { Notes } from './notes.ts';
-import { atEnd, eventually, untilFileEnds } from './startHost.ts';
+import { atEnd, eventually } from './startHost.ts';
 
 let durable: DurableClient;
-const notes = await untilFileEnds(async () => new Notes<never>());
 beforeAll(async () => {
-  durable = await DurableClient.shared({ settings: { NOTES: notes.file } });
+  durable = await DurableClient.shared();
 });
 
 describe('sub-orchestrations', () => {

@@ -85,6 +85,8 @@ describe('critical sections', () => {
     await signal('f', 'add', 1);
     const other = await durable.begin('holdsLock', { key: 'f', fails: true });
     await durable.reaches(other, 'Running');
+    expect(await read('f')).toBeUndefined();
+    expect((await durable.status(other))?.customStatus).toBeNull();
     await durable.call('terminate', holder);
     expect((await durable.ended(other)).output).toContain('inside the section');
     const last = await durable.begin('holdsLock', { key: 'f' });

@@ -7,6 +7,8 @@ import type { HostConfig } from '../config.ts';
 import type { FunctionsHost } from '../host.ts';
 import { startFunctionsHost } from '../host.ts';
 import { createLog } from '../log.ts';
+import type { DurableCounters } from '../durable/engineContext.ts';
+import type { InvocationCounters } from '../supervisor.ts';
 
 export const keys = { masterKey: 'master', functionKey: 'function', systemKey: 'system' };
 
@@ -25,13 +27,8 @@ export interface HostStatus {
   state: string;
   functions: { name: string; trigger: string }[];
   appProcesses: number[];
-  durable: {
-    orchestrationSteps: number;
-    activities: number;
-    activitiesRepeated: number;
-    entityBatches: number;
-  };
-  invocations: Record<string, { succeeded: number; failed: number }>;
+  durable: DurableCounters;
+  invocations: Record<string, InvocationCounters>;
 }
 
 type Cleanup = () => Promise<void> | void;
