@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -12,16 +13,23 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 
-const anyFree = (taken: ReadonlySet<number>): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => (taken.has(port) ? anyFree(taken).then(resolve, reject) : resolve(port)));
-    });
-  });
+/**
+ * Below the range that Linux, macOS and Windows take local ports of outgoing connections from: between the choice and the start
+ * of a part, and while a part that was killed starts anew, no connection of somebody else may take its port.
+ */
+const [firstPort, lastPort] = [10_240, 32_767];
+
+/** Chosen by this process: what was not started yet looks free. */
+const handedOut = new Set<number>();
+
+const anyFree = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(firstPort, lastPort + 1);
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    if (await isFree(port)) return port;
+  }
+};
 
 /** The ports of this data folder: those of last time where they are still free, so that addresses stay the same. */
 export const choosePorts = async (dataDir: string): Promise<Ports> => {
@@ -35,7 +43,7 @@ export const choosePorts = async (dataDir: string): Promise<Ports> => {
   for (const name of names) {
     const wanted = before[name];
     const port =
-      wanted !== undefined && !taken.has(wanted) && (await isFree(wanted)) ? wanted : await anyFree(taken);
+      wanted !== undefined && !taken.has(wanted) && (await isFree(wanted)) ? wanted : await anyFree();
     taken.add(port);
     ports[name] = port;
   }
