@@ -81,7 +81,8 @@ it('makes a terminal do nothing but show characters', async () => {
       expect(active.type).toBe('normal');
       expect(active.cursorY).toBe(0);
       const line = active.getLine(0);
-      expect(line?.getCell(0)?.getChars()).toBe('<');
+      // A combining mark of the device's joins the sign before it.
+      expect(line?.getCell(0)?.getChars()).toMatch(/^</);
       expect(line?.getCell(active.cursorX - 1)?.getChars()).toMatch(/^>/);
       expect(line?.getCell(active.cursorX - 1)?.isFgDefault()).toBe(true);
     }),

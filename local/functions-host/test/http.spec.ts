@@ -132,11 +132,12 @@ describe('app processes', () => {
   it('that die fail their own request only, and come back', async () => {
     const host = await startHost('streaming', { appProcesses: 2 });
     const before = [...host.appProcesses];
-    const pending = [host.get('/api/sleep?ms=1500'), host.get('/api/sleep?ms=1500')];
+    // Four take turns on both processes even where the question below comes in between.
+    const pending = Array.from({ length: 4 }, () => host.get('/api/sleep?ms=1500'));
     await eventually(async () => ((await host.get('/api/hello')).status === 200 ? true : undefined));
     process.kill(before[0] as number, 'SIGKILL');
-    const statuses = (await Promise.all(pending)).map(({ status }) => status).sort();
-    expect(statuses).toEqual([200, 502]);
+    const statuses = (await Promise.all(pending)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 502]));
     const after = await eventually(() => (host.appProcesses.length === 2 ? host.appProcesses : undefined));
     expect(after).not.toContain(before[0]);
     expect(after).toContain(before[1]);
