@@ -1,4 +1,5 @@
 import { cd } from './cd.ts';
+import { connections } from './connections.ts';
 import type { DeviceCommand } from './command.ts';
 import { dir } from './dir.ts';
 import { fileinfo } from './fileinfo.ts';
@@ -7,7 +8,16 @@ import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
 import { trace } from './trace.ts';
 
-const commands: readonly DeviceCommand[] = [cd, dir, fileinfo, findfile, getfile, processes, trace];
+const commands: readonly DeviceCommand[] = [
+  cd,
+  connections,
+  dir,
+  fileinfo,
+  findfile,
+  getfile,
+  processes,
+  trace,
+];
 
 /** What this agent can do: announced when a session opens. */
 export const capabilities: readonly string[] = commands.map(({ name }) => name);

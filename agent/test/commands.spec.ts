@@ -4,9 +4,9 @@ import { chmod, copyFile, link, mkdir, rm, symlink, truncate, utimes, writeFile 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { columnsOf } from '../../domain/catalogue/commands/index.ts';
-import type { CommandContext, CommandOutcome, Row } from '../commands/command.ts';
+import type { Row } from '../commands/command.ts';
 import { capabilities, commandNamed } from '../commands/index.ts';
+import { contextWith, runCommand as run } from './support/runCommand.ts';
 import { temporaryFolders } from './support/temporary.ts';
 
 const folder = temporaryFolders();
@@ -15,38 +15,21 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-const contextWith = (context: Partial<CommandContext>): CommandContext => ({
-  commandId: 'c',
-  directory: '/',
-  parameters: {},
-  flags: new Set(),
-  limits: { collectedFile: 1_000_000, fileinfoFile: 1_000_000 },
-  collected: null,
-  ...context,
-});
-
-const run = async (
-  name: string,
-  context: Partial<CommandContext> = {},
-): Promise<{ rows: Row[]; outcome: CommandOutcome }> => {
-  const command = commandNamed(name);
-  if (command === undefined) throw new Error(`no command ${name}`);
-  const generator = command.run(contextWith(context));
-  const rows: Row[] = [];
-  for (;;) {
-    const next = await generator.next();
-    if (next.done === true) return { rows, outcome: next.value };
-    expect(Object.keys(next.value)).toEqual(columnsOf(name).map((column) => column.name));
-    rows.push(next.value);
-  }
-};
-
 const byName = (rows: readonly Row[], name: string): Row | undefined =>
   rows.find((row) => row['name'] === name);
 const system = (file: string, ...args: string[]): string => execFileSync(file, args).toString().trimEnd();
 
 it('announces its commands', () => {
-  expect(capabilities).toEqual(['cd', 'dir', 'fileinfo', 'findfile', 'getfile', 'processes', 'trace']);
+  expect(capabilities).toEqual([
+    'cd',
+    'connections',
+    'dir',
+    'fileinfo',
+    'findfile',
+    'getfile',
+    'processes',
+    'trace',
+  ]);
 });
 
 describe('cd', () => {

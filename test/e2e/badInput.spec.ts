@@ -59,7 +59,7 @@ const refusals: readonly (readonly [string, string, number, string])[] = [
   ['two commands', 'dir / & dir /', 400, 'BACKGROUND_INVALID'],
   ['an unknown format', 'dir / -output xml', 400, 'OUTPUT_INVALID'],
   ['a command of another platform', 'registry HKEY_LOCAL_MACHINE', 400, 'NOT_ON_PLATFORM'],
-  ['a command that the agent does not announce', 'connections', 400, 'NOT_SUPPORTED_BY_AGENT'],
+  ['a command that the agent does not announce', 'scan', 400, 'NOT_SUPPORTED_BY_AGENT'],
   ['a command that is not served', 'library', 400, 'NOT_SUPPORTED'],
   ['NUL', 'dir /\0', 400, 'LINE_NOT_TEXT'],
   ['a newline', 'dir /\nrun x.sh', 400, 'LINE_NOT_TEXT'],
@@ -80,7 +80,7 @@ it('says what was probably meant, and why a command cannot run', async () => {
   const { body: typo } = await ana.issue(sessionId, 'proceses');
   expect(typo).toMatchObject({ code: 'UNKNOWN_COMMAND', suggestion: 'processes' });
   expect(typo['detail']).toContain('Did you mean processes?');
-  const { body: unknown } = await ana.issue(sessionId, 'connections');
+  const { body: unknown } = await ana.issue(sessionId, 'scan');
   expect(unknown['detail']).toContain('not supported by this agent version');
   const answer = await ana.issue(sessionId, 'registry HKEY_LOCAL_MACHINE');
   expect(answer.body['detail']).toContain('only on Windows');

@@ -1,24 +1,42 @@
 import type { CommandDefinition } from '../definition.ts';
+import { connectionStates } from '../connectionStates.ts';
 import { column, define, detail, parameter } from './define.ts';
 
 const connections = define({
   name: 'connections',
   summary: 'List network connections and listening ports.',
-  description: 'Shows TCP and UDP endpoints with the process that holds each.',
+  description:
+    'Shows TCP, UDP and raw endpoints with the processes that hold each; on Linux those of every network namespace that a process lives in. What could not be looked at has a row with a note. Filters together must all match.',
   level: 'basic',
   runsOn: 'device',
   defenderPlatforms: ['windows'],
+  parameters: [
+    parameter('status', 'choice', 'Only connections in this state.', {
+      required: false,
+      positional: false,
+      choices: connectionStates,
+    }),
+    parameter('pid', 'integer', 'Only what this process holds.', { required: false, positional: false }),
+    parameter('port', 'integer', 'Only with this port, local or remote.', {
+      required: false,
+      positional: false,
+    }),
+  ],
   columns: [
-    column('protocol', 'text', 'tcp, tcp6, udp or udp6.'),
+    column('protocol', 'text', 'tcp, tcp6, udp, udp6, raw and the like; 6 also for a mapped IPv4 address.'),
     column('localAddress', 'text', 'Local address.'),
     column('localPort', 'integer', 'Local port.'),
     column('remoteAddress', 'text', 'Remote address; empty for a listening port.'),
     column('remotePort', 'integer', 'Remote port.'),
-    column('state', 'text', 'State of a TCP connection.'),
-    column('pid', 'integer', 'Process that holds it.'),
-    column('processName', 'text', 'Name of that process.'),
+    column('state', 'text', 'State of a TCP connection; established for UDP with a fixed other side.'),
+    column('pids', 'list', 'Processes that hold it; none when it is closing or belongs to the kernel.'),
+    column('processNames', 'list', 'Names of these processes.'),
+    detail('user', 'text', 'Account that owns the socket.'),
+    detail('inode', 'integer', 'Number of the socket.'),
+    detail('namespace', 'text', "Network namespace, where it is another one than the agent's."),
+    column('note', 'text', 'What could not be looked at.'),
   ],
-  examples: ['connections', 'connections json'],
+  examples: ['connections', 'connections json', 'connections -status listen', 'connections -port 443'],
 });
 
 const drivers = define({
