@@ -133,7 +133,7 @@ describe('connections', () => {
   it('sees into the network namespaces of other processes', async ({ skip }) => {
     const script =
       "const s = require('node:net').createServer().listen(7777, '0.0.0.0', () => console.log('up'));";
-    const child = spawn('unshare', ['--net', process.execPath, '-e', script], {
+    const child = spawn('/usr/bin/unshare', ['--net', process.execPath, '-e', script], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     closers.push(() => child.kill('SIGKILL'));
