@@ -15,6 +15,8 @@ export interface CloudOptions {
   readonly dataDir: string;
   /** App processes on the one store; two by default, so that nothing can rest on shared memory. */
   readonly appProcesses?: number;
+  /** How far the wall clock of each app process is ahead of this machine's, in seconds: `[0, 2]`. */
+  readonly appClockSkewSeconds?: readonly number[];
   /** How the stores write: FULL survives a power cut, NORMAL the death of a process. */
   readonly synchronous?: 'FULL' | 'NORMAL';
   readonly heartbeatSeconds?: number;
@@ -197,6 +199,7 @@ export const startCloud = async (options: CloudOptions): Promise<Cloud> => {
           appRoot: root,
           dataDir: join(dataDir, 'functions-host'),
           appProcesses: options.appProcesses ?? 2,
+          faults: { clockSkewSeconds: options.appClockSkewSeconds ?? [] },
           http: { port: ports.api, tls },
           masterKey: secrets.masterKey,
           settings: {

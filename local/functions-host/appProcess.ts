@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { CoreModule } from './coreModule.ts';
 import type { FromAppProcess, Invocation, ToAppProcess } from './protocol.ts';
+import { shiftClock } from './shiftClock.ts';
 
 const coreKey = Symbol.for('live-response.functions-core');
 const coreUrl = 'functions-core:exports';
@@ -18,8 +19,10 @@ process.on('disconnect', () => process.exit(0));
 // A terminal's Ctrl-C reaches the whole process group; the host decides when its children end.
 process.on('SIGINT', () => undefined);
 process.on('message', (message: ToAppProcess) => {
-  if (message.kind === 'start') void start(message.appRoot, message.minimumLogLevel);
-  else if (message.kind === 'invoke') void invoke(message);
+  if (message.kind === 'start') {
+    if (message.clockSkewSeconds !== 0) shiftClock(message.clockSkewSeconds);
+    void start(message.appRoot, message.minimumLogLevel);
+  } else if (message.kind === 'invoke') void invoke(message);
   else void stop();
 });
 

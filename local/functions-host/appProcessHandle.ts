@@ -21,6 +21,8 @@ export interface AppProcessOptions {
   environment: Record<string, string>;
   minimumLogLevel: string;
   functionTimeoutMs: number;
+  /** How far the clock of each process is ahead, the first process first; 0 for those not named. */
+  clockSkewSeconds: readonly number[];
   log: Log;
 }
 
@@ -117,6 +119,7 @@ export class AppProcessHandle {
       kind: 'start',
       appRoot: this.#options.appRoot,
       minimumLogLevel: this.#options.minimumLogLevel,
+      clockSkewSeconds: this.#options.clockSkewSeconds[this.number - 1] ?? 0,
     });
     return loaded;
   }

@@ -22,6 +22,11 @@ export interface HostConfig {
   faults?: {
     /** 0 to 1: how often an activity is run a second time, as at-least-once delivery allows. */
     repeatActivity?: number;
+    /**
+     * How far the wall clock of each app process is ahead of this machine's (negative: behind), the first process first.
+     * A process keeps its skew over restarts.
+     */
+    clockSkewSeconds?: readonly number[];
   };
 }
 

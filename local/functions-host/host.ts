@@ -44,6 +44,7 @@ export async function startFunctionsHost(config: HostConfig, log: Log = createLo
   if (!Number.isInteger(config.appProcesses) || config.appProcesses < 1) {
     throw new Error(`"appProcesses" must be a whole number of at least 1, it is ${config.appProcesses}.`);
   }
+  refuseStraySkews(config);
   const hostJson = readHostJson(config.appRoot, config.settings);
   for (const warning of hostJson.warnings) log.warn('host', warning);
   mkdirSync(config.dataDir, { recursive: true });
@@ -72,6 +73,16 @@ export async function startFunctionsHost(config: HostConfig, log: Log = createLo
   }
 }
 
+/** A skew for a process that does not run would be a test that proves nothing. */
+function refuseStraySkews({ appProcesses, faults }: HostConfig): void {
+  const skews = faults?.clockSkewSeconds ?? [];
+  if (skews.length > appProcesses || !skews.every(Number.isFinite)) {
+    throw new Error(
+      `"faults.clockSkewSeconds" must hold at most one number of seconds per app process (${appProcesses}), it is ${JSON.stringify(skews)}.`,
+    );
+  }
+}
+
 async function startSupervisor(
   config: HostConfig,
   hostJson: HostJson,
@@ -83,6 +94,7 @@ async function startSupervisor(
     environment: appEnvironment(config.settings, port),
     minimumLogLevel: hostJson.minimumLogLevel,
     functionTimeoutMs: fromSeconds(config.limits?.functionTimeoutSeconds) ?? hostJson.functionTimeoutMs,
+    clockSkewSeconds: config.faults?.clockSkewSeconds ?? [],
     log,
   });
   await supervisor.start(config.appProcesses);

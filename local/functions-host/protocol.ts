@@ -86,7 +86,7 @@ export interface InvocationResult {
 }
 
 export type ToAppProcess =
-  | { kind: 'start'; appRoot: string; minimumLogLevel: string }
+  | { kind: 'start'; appRoot: string; minimumLogLevel: string; clockSkewSeconds: number }
   | ({ kind: 'invoke' } & Invocation)
   | { kind: 'stop' };
 
