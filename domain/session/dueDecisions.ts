@@ -117,7 +117,7 @@ const unstarted = (
   to.due(startDeadline + fixedLimits.cancelGrace * 1000, to.lose);
   if (at < startDeadline) {
     to.due(startDeadline, () => undefined);
-    if (at >= ms(command.issuedAt) + resendAfterMs) to.resend.push(command.commandId);
+    to.due(ms(command.issuedAt) + resendAfterMs, () => to.resend.push(command.commandId));
   }
 };
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { faultControl } from '../../local/service-bus/faultControl.ts';
 import type { FaultRequest } from '../../local/service-bus/faults.ts';
 import { type BrokenCloud, endsOf, startBrokenCloud } from '../support/brokenCloud.ts';
-import { openFaultSession } from '../support/faultCloud.ts';
-import { brokerDeadLetters } from '../support/faultHistory.ts';
+import { openFaultSession, setLimits } from '../support/faultCloud.ts';
+import { brokerDeadLetters, endOf, listed } from '../support/faultHistory.ts';
 import { startLoad } from '../support/faultLoad.ts';
 import { eventually } from '../support/responders.ts';
 
@@ -60,6 +60,48 @@ it('a broker that repeats, delays, reorders, throttles and forgets to answer cos
   expect(Object.keys(endsOf(events))).toEqual(['Completed']);
   await broken.requireWorking(session.sessionId);
   await client.disconnect(session.sessionId);
+  expect(await history.deadLetters()).toEqual([]);
+  expect(await brokerDeadLetters(fault.cloud, fault.device.deviceId)).toEqual([]);
+});
+
+it('a broker that loses messages: what is lost on its way down comes again, what is lost on its way up is told', async () => {
+  const { fault, client, history } = broken;
+  const { hosts, rule } = fault.cloud.serviceBus;
+  const controls = hosts.map((host) => faultControl(host, rule));
+  // A lost word of the device is waited for this long.
+  await setLimits(fault.cloud, { startWithin: 8, command: 5 });
+  const session = await openFaultSession(client, fault.device.deviceId);
+  const { sessionId } = session;
+  await broken.requireWorking(sessionId);
+  const commandIds: string[] = [];
+  const under = async (losses: readonly FaultRequest[]): Promise<void> => {
+    await Promise.all(controls.map((control) => control.set(losses)));
+    const { commandId } = await client.issueCommand(sessionId, 'dir / &', { wait: 60 });
+    commandIds.push(commandId);
+  };
+  await under([{ at: 'send', do: 'drop', entity: down }]);
+  await under([{ at: 'settle', do: 'drop', entity: down }]);
+  await under([{ at: 'send', do: 'drop', entity: up }]);
+  await under([]);
+  const events = await broken.requireSound(session, {
+    accepted: new Set(commandIds),
+    refused: new Set(),
+    unanswered: new Map(),
+    stop: async () => undefined,
+  });
+  const ran = new Set(fault.executions());
+  expect(
+    commandIds.map((commandId) => [endOf(events, commandId), ran.has(commandId)]),
+    listed(events),
+  ).toEqual([
+    ['Completed', true],
+    ['Completed', true],
+    ['Lost', true],
+    ['Completed', true],
+  ]);
+  // The number that never came is on record: nobody can say later that the device was silent.
+  expect(events.filter(({ type }) => type === 'SequenceGapRecorded')).toHaveLength(1);
+  await client.disconnect(sessionId);
   expect(await history.deadLetters()).toEqual([]);
   expect(await brokerDeadLetters(fault.cloud, fault.device.deviceId)).toEqual([]);
 });

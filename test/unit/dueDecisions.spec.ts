@@ -59,7 +59,8 @@ describe('what is due', () => {
   it('sleeps at least a second, and not long while a command is open', () => {
     const next = (seconds: number, events: readonly SessionEvent[]) =>
       ((due(seconds, events).nextLook ?? 0) - parseIso(at(seconds))) / 1000;
-    expect(next(10, [requested(), connected, issued('c1', {}, 10)])).toBe(10);
+    expect(next(10, [requested(), connected, issued('c1', {}, 10)]), 'to send it again').toBe(5);
+    expect(next(15, [requested(), connected, issued('c1', {}, 10)])).toBe(10);
     expect(next(12, [requested(), connected, issued('c1', {}, 10), started('c1', 11)])).toBe(30);
     expect(next(129.9, [requested(), connected, issued('c1', {}, 10)])).toBe(1);
     expect(next(5, [requested(), connected])).toBe(605 - 5);
