@@ -3,7 +3,8 @@ import { openCommands, type SessionState, sessionFold, sessionStream } from '../
 import type { Services } from '../services.ts';
 
 const shortestPauseMs = 50;
-const longestPauseMs = 1_000;
+/** A responder who has paused waits half of this on average before the next command shows; an idle session costs four request units a second. */
+const longestPauseMs = 250;
 
 /**
  * Waits until the head of a session has moved past `head`, or `until` (monotonic milliseconds) is over. HTTP and device messages

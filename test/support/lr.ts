@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inject } from 'vitest';
+import type { Cloud } from '../../local/cloud.ts';
 
 export interface Finished {
   readonly exitCode: number | null;
@@ -13,6 +14,8 @@ export interface Finished {
 /** A folder with a configuration, in which the terminal client is run as its users run it. */
 export interface Terminal {
   readonly folder: string;
+  /** Where its configuration lies, for `LR_CONFIG`. */
+  readonly config: string;
   /** `onLine` is told every line of stdout as it comes. */
   readonly lr: (
     args: readonly string[],
@@ -21,11 +24,16 @@ export interface Terminal {
   readonly remove: () => Promise<void>;
 }
 
-const bundle = join(import.meta.dirname, '..', '..', 'dist', 'lr.cjs');
+/** The terminal client as it is delivered. */
+export const lrBundle = join(import.meta.dirname, '..', '..', 'dist', 'lr.cjs');
+
+type Reached = Pick<
+  Cloud,
+  'url' | 'authority' | 'tenants' | 'apiScope' | 'publicClientId' | 'caFile' | 'dataDir'
+>;
 
 /** Signs in as the application of the seed when it has to. */
-export const openTerminal = async (): Promise<Terminal> => {
-  const cloud = inject('cloud');
+export const openTerminal = async (cloud: Reached = inject('cloud')): Promise<Terminal> => {
   const folder = await mkdtemp(join(cloud.dataDir, 'lr-'));
   const [tenant] = cloud.tenants;
   const [application] = tenant?.applications ?? [];
@@ -51,10 +59,11 @@ export const openTerminal = async (): Promise<Terminal> => {
   await writeFile(config, JSON.stringify({ current: 'application', profiles }));
   return {
     folder,
+    config,
     lr: (args, { input = '', onLine } = {}) =>
       new Promise((resolve, reject) => {
         const { LR_CLIENT_SECRET: _, ...environment } = process.env;
-        const child = spawn(process.execPath, [bundle, ...args], {
+        const child = spawn(process.execPath, [lrBundle, ...args], {
           cwd: folder,
           env: { ...environment, LR_CONFIG: config },
         });
