@@ -1,30 +1,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import tls from 'node:tls';
 import { applicationToken } from '../local/accessTokens.ts';
 import { type Cloud, startCloud } from '../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../local/device.ts';
+import { lockFolder } from '../local/lockFolder.ts';
 import { LiveResponseClient } from '../sdk/index.ts';
 
 /** Keeps the local cloud running with this machine as a device, until Ctrl+C. Data stays under `.local/`. */
 const dataDir = join(import.meta.dirname, '..', '.local');
 const started = performance.now();
 const say = (text = ''): void => void process.stdout.write(`${text}\n`);
-
-/** Held for as long as this process lives, however it ends: two clouds must not share one data folder. */
-const lockFolder = (): DatabaseSync => {
-  const lock = new DatabaseSync(join(dataDir, 'lock.db'));
-  try {
-    lock.exec(
-      'PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS held(pid INTEGER); COMMIT; BEGIN EXCLUSIVE',
-    );
-    return lock;
-  } catch {
-    throw new Error(`A local cloud runs on ${dataDir} already. End it with Ctrl+C in its terminal first.`);
-  }
-};
 
 /** What `lr` needs to know; it finds the file from any folder below this checkout. */
 const writeProfile = async (cloud: Cloud): Promise<void> => {
@@ -67,8 +54,7 @@ const stop = async (exitCode: number): Promise<void> => {
 
 try {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const lock = lockFolder();
-  process.once('exit', () => lock.close());
+  lockFolder(dataDir, `A local cloud runs on ${dataDir} already. End it with Ctrl+C in its terminal first.`);
   say('Starting the local cloud …');
   cloud = await startCloud({ dataDir });
   const { url, authority, parts } = cloud;

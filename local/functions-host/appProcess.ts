@@ -41,9 +41,17 @@ async function start(appRoot: string, minimumLogLevel: string): Promise<void> {
   } catch (error) {
     send({
       kind: 'notLoaded',
-      reason: error instanceof Error ? (error.stack ?? error.message) : inspect(error),
+      reason: reasonOf(error),
     });
   }
+}
+
+/** The app package does not lead to any code; where in this host that was noticed helps nobody. */
+class NoEntryPoint extends Error {}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof NoEntryPoint) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : inspect(error);
 }
 
 function offerCoreModule(module: CoreModule): void {
@@ -69,10 +77,15 @@ async function loadApp(appRoot: string): Promise<void> {
     main?: string;
     type?: string;
   };
-  const files = globSync(manifest.main ?? '', { cwd: appRoot }).sort();
+  if (manifest.main === undefined) {
+    throw new NoEntryPoint(
+      `${appRoot}/package.json has no "main"; it names the files that register functions.`,
+    );
+  }
+  const files = globSync(manifest.main, { cwd: appRoot }).sort();
   if (files.length === 0) {
-    throw new Error(
-      `No file matches the entry point "${manifest.main ?? ''}" of ${appRoot}/package.json. Build the app first.`,
+    throw new NoEntryPoint(
+      `No file matches the entry point "${manifest.main}" of ${appRoot}/package.json. Build the app first.`,
     );
   }
   const require = createRequire(path.join(appRoot, 'package.json'));

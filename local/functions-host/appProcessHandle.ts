@@ -23,6 +23,7 @@ export interface AppProcessOptions {
   functionTimeoutMs: number;
   /** How far the clock of each process is ahead, the first process first; 0 for those not named. */
   clockSkewSeconds: readonly number[];
+  logInvocations: boolean;
   log: Log;
 }
 

@@ -1,3 +1,5 @@
+import type { Cors } from './cors.ts';
+
 /** Configuration of one running host. All paths absolute or relative to the working directory. */
 export interface HostConfig {
   /** Folder with `package.json` (whose `main` names the built app) and `host.json`. */
@@ -18,6 +20,12 @@ export interface HostConfig {
   functionKey?: string;
   systemKey?: string;
   limits?: HostLimits;
+  /** Which pages of other origins a browser lets call the app. None unless given. */
+  cors?: Cors;
+  /** Overrides the level of host.json. */
+  minimumLogLevel?: string;
+  /** Whether every invocation that succeeds is logged; those that fail always are. */
+  logInvocations?: boolean;
   /** Faults to provoke on purpose, for tests. */
   faults?: {
     /** 0 to 1: how often an activity is run a second time, as at-least-once delivery allows. */

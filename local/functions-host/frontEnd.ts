@@ -4,6 +4,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { HostConfig } from './config.ts';
+import type { Cors } from './cors.ts';
+import { answersPreflight } from './cors.ts';
 import type { ApiAnswer } from './durable/apiMessages.ts';
 import type { ManagementApi } from './durable/managementApi.ts';
 import { RPC_PATH, WEBHOOK_PATH } from './durable/managementApi.ts';
@@ -38,9 +40,11 @@ export class FrontEnd {
   readonly scheme: 'http' | 'https';
   readonly #public: Server;
   readonly #rpc: Server;
+  readonly #cors: Cors | undefined;
   #parts: FrontEndParts | undefined;
 
-  constructor({ http: { tls } }: HostConfig) {
+  constructor({ http: { tls }, cors }: HostConfig) {
+    this.#cors = cors;
     this.scheme = tls === undefined ? 'http' : 'https';
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       this.#answer(request, response, false);
@@ -88,6 +92,7 @@ export class FrontEnd {
   #answer(request: IncomingMessage, response: ServerResponse, loopbackDoor: boolean): void {
     const parts = this.#parts;
     if (parts === undefined) return answerStatus(response, 503);
+    if (!loopbackDoor && this.#cors !== undefined && answersPreflight(request, response, this.#cors)) return;
     const work = loopbackDoor
       ? this.#rpcCall(parts, request, response)
       : this.#route(parts, request, response);

@@ -10,6 +10,8 @@ import type { HostJson } from './hostJson.ts';
 import { readHostJson } from './hostJson.ts';
 import { HttpInvoker } from './httpInvocation.ts';
 import { keysOf } from './keys.ts';
+import type { ListedFunction } from './listedFunctions.ts';
+import { listFunctions } from './listedFunctions.ts';
 import type { Log } from './log.ts';
 import { createLog, describe } from './log.ts';
 import type { NamedValue, RegisteredFunction } from './protocol.ts';
@@ -29,6 +31,8 @@ const STOP_GRACE_MS = 3000;
 
 /** A started host. */
 export interface FunctionsHost {
+  /** What runs, in name order. */
+  functions: readonly ListedFunction[];
   /** `http(s)://localhost:PORT`. */
   url: string;
   /** Process ids of the app processes that live now. */
@@ -59,8 +63,9 @@ export async function startFunctionsHost(config: HostConfig, log: Log = createLo
     closers.push(() => frontEnd.close());
     const supervisor = await startSupervisor(config, hostJson, frontEnd.port, log);
     closers.push(() => supervisor.stop());
-    await assemble(config, hostJson, frontEnd, supervisor, log, closers);
+    const functions = await assemble(config, hostJson, frontEnd, supervisor, log, closers);
     return {
+      functions,
       url: frontEnd.origin,
       get appProcesses() {
         return supervisor.pids;
@@ -92,7 +97,8 @@ async function startSupervisor(
   const supervisor = new Supervisor({
     appRoot: path.resolve(config.appRoot),
     environment: appEnvironment(config.settings, port),
-    minimumLogLevel: hostJson.minimumLogLevel,
+    minimumLogLevel: config.minimumLogLevel ?? hostJson.minimumLogLevel,
+    logInvocations: config.logInvocations === true,
     functionTimeoutMs: fromSeconds(config.limits?.functionTimeoutSeconds) ?? hostJson.functionTimeoutMs,
     clockSkewSeconds: config.faults?.clockSkewSeconds ?? [],
     log,
@@ -108,7 +114,7 @@ async function assemble(
   supervisor: Supervisor,
   log: Log,
   closers: (() => Promise<void> | void)[],
-): Promise<void> {
+): Promise<ListedFunction[]> {
   const { functions } = supervisor;
   validateFunctions(functions, hostJson);
   const routes = new Routes(functions, hostJson.http.routePrefix, config.settings);
@@ -177,6 +183,7 @@ async function assemble(
     },
   });
   engine.start();
+  return listFunctions(functions, routes, frontEnd.origin, config.settings);
 }
 
 /** Fires a non-HTTP trigger by hand, with the given text as its value. */

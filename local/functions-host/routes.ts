@@ -43,6 +43,12 @@ export class Routes {
     }
   }
 
+  /** Where an HTTP function is found; nothing for other functions. */
+  placeOf(fn: RegisteredFunction): { template: string; methods: string[] } | undefined {
+    const route = this.#routes.find((known) => known.fn === fn);
+    return route && { template: route.template, methods: [...route.methods] };
+  }
+
   match(method: string, pathname: string): RouteMatch | undefined {
     const parts = splitPath(pathname);
     if (parts === undefined) return undefined;

@@ -127,6 +127,7 @@ export class Supervisor {
   ): Promise<InvocationResult> {
     const counters = this.#counters.get(fn.name) ?? { succeeded: 0, failed: 0 };
     this.#counters.set(fn.name, counters);
+    const begun = performance.now();
     try {
       const result = await process.invoke(fn.name, {
         invocationId: input.invocationId ?? randomUUID(),
@@ -137,6 +138,10 @@ export class Supervisor {
         ...(input.traceParent !== undefined && { traceParent: input.traceParent }),
       });
       counters.succeeded += 1;
+      if (this.#options.logInvocations) {
+        const took = Math.round(performance.now() - begun);
+        this.#options.log.info(`app ${process.number}`, `${fn.name} succeeded in ${took} ms`);
+      }
       this.#byProcess.set(process.number, (this.#byProcess.get(process.number) ?? 0) + 1);
       return result;
     } catch (error) {

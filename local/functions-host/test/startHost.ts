@@ -86,6 +86,7 @@ export async function startHost(app: string, config: Partial<HostConfig> = {}): 
   atEnd(() => host.close());
   const get = (target: string, init?: RequestInit) => fetch(`${host.url}${target}`, init);
   return {
+    functions: host.functions,
     url: host.url,
     get appProcesses() {
       return host.appProcesses;
