@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { crashPointIn } from './crashPoint.ts';
+import { DiskReserve, isOutOfRoom } from './journal/diskReserve.ts';
 import { Journal } from './journal/journal.ts';
+import { whenThereIsRoom } from './journal/whenThereIsRoom.ts';
 import { log } from './log.ts';
 import { CommandTrust } from './service/commandTrust.ts';
 import { DeviceService } from './service/deviceService.ts';
@@ -19,21 +22,31 @@ export const run = async (stateDirectory: string): Promise<void> => {
   const key = readDeviceKey(stateDirectory);
   if (key === undefined)
     throw new Error(`The device's key is missing in ${stateDirectory}. Restore it or enrol anew.`);
-  const lock = lockService(stateDirectory);
+  const reserve = new DiskReserve(stateDirectory);
+  const lock = await whenThereIsRoom(reserve, () => lockService(stateDirectory));
   if (lock === undefined) throw new Error(`Another agent runs on ${stateDirectory}.`);
   if (settings.caFile !== null) trustAuthorities(settings.caFile);
 
+  const journal = await whenThereIsRoom(reserve, () => new Journal(stateDirectory, reserve));
+  await whenThereIsRoom(reserve, () => journal.beginRun(randomUUID(), new Date().toISOString()));
+  reserve.hold();
   const { tenantId, deviceId, kid } = settings;
   const identity = { tenantId, deviceId, kid, privateKey: key.privateKey };
   const backend = new Backend(settings.server);
   const trust = new CommandTrust(
     settings.keySetTrusted,
     () => backend.keySets(),
-    (keySetTrusted) =>
-      writeAgentSettings(stateDirectory, {
-        ...(readAgentSettings(stateDirectory) ?? settings),
-        keySetTrusted,
-      }),
+    (keySetTrusted) => {
+      try {
+        const known = readAgentSettings(stateDirectory) ?? settings;
+        reserve.spend(() => writeAgentSettings(stateDirectory, { ...known, keySetTrusted }));
+      } catch (error) {
+        if (!isOutOfRoom(error)) throw error;
+        log(
+          `the disk is full: key set ${keySetTrusted.version} is trusted until the agent ends, and kept later`,
+        );
+      }
+    },
   );
   const channel = new ServiceBusChannel(async () => {
     const token = await backend.token(identity, key.privateKey);
@@ -48,7 +61,8 @@ export const run = async (stateDirectory: string): Promise<void> => {
   });
   const service = new DeviceService({
     identity,
-    journal: new Journal(stateDirectory),
+    journal,
+    reserve,
     channel,
     trust,
     crashPoint: crashPointIn(stateDirectory),

@@ -93,6 +93,7 @@ const failures: Readonly<Record<string, string>> = {
   AGENT_STOPPED: `The agent was stopped while it ran. ${unknownOutcome}`,
   NOT_STARTED: 'The device may be off or offline ("lr devices"). Give the line again once it answers.',
   NOT_IN_BACKGROUND: 'It runs in the foreground already.',
+  DEVICE_DISK_FULL: 'Make room on the device, then give the line again.',
   NOT_STARTED_IN_TIME: 'Give the line again.',
   SILENT: unknownOutcome,
   AGENT_RESTARTED: unknownOutcome,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { ExecuteBody, Tickets } from '../../contracts/device.ts';
 import type { ProcessIdentity } from '../session/processTree.ts';
+import type { DiskReserve } from './diskReserve.ts';
 import { schema, schemaVersion } from './schema.ts';
 
 export type CommandState = 'received' | 'cancelled-before' | 'spawned' | 'started' | 'ended';
@@ -51,25 +52,38 @@ export interface SpooledMessage {
 
 type Row = Record<string, unknown>;
 
+/** For who only reads. */
+const withoutReserve: Pick<DiskReserve, 'spend'> = { spend: (write) => write() };
+
 /**
  * The device's memory. Every change is on disk (fsync) when the call returns. Calls inside {@link Journal.atomically} stand or
- * fall together.
+ * fall together, and are made once more when the disk was full and its reserve could be used.
  */
 export class Journal {
   readonly #database: DatabaseSync;
+  readonly #reserve: Pick<DiskReserve, 'spend'>;
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
   #run = '';
 
-  constructor(stateDirectory: string) {
+  constructor(stateDirectory: string, reserve: Pick<DiskReserve, 'spend'> = withoutReserve) {
+    this.#reserve = reserve;
     const path = join(stateDirectory, 'journal.db');
     this.#database = new DatabaseSync(path);
-    chmodSync(path, 0o600);
-    this.#database.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA busy_timeout = 5000;',
-    );
-    this.#prepareSchema(path);
-    this.#run = String(this.#one('SELECT run FROM agent')?.['run']);
+    try {
+      chmodSync(path, 0o600);
+      reserve.spend(() => {
+        // The log stays smaller than the reserve: on a full disk it is used again from its start.
+        this.#database.exec(
+          'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 200;',
+        );
+        this.#prepareSchema(path);
+      });
+      this.#run = String(this.#one('SELECT run FROM agent')?.['run']);
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
   }
 
   #prepareSchema(path: string): void {
@@ -80,7 +94,7 @@ export class Journal {
         `${path} was written by another version of the agent (format ${version}, this one knows ${schemaVersion}). Install the newer agent.`,
       );
     }
-    this.#database.exec(`BEGIN IMMEDIATE; ${schema} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+    this.#transact(() => this.#database.exec(`${schema} PRAGMA user_version = ${schemaVersion};`));
   }
 
   close(): void {
@@ -88,7 +102,10 @@ export class Journal {
   }
 
   atomically<Result>(change: () => Result): Result {
-    if (this.#depth > 0) return change();
+    return this.#depth > 0 ? change() : this.#reserve.spend(() => this.#transact(change));
+  }
+
+  #transact<Result>(change: () => Result): Result {
     this.#database.exec('BEGIN IMMEDIATE');
     this.#depth += 1;
     try {
@@ -96,7 +113,8 @@ export class Journal {
       this.#database.exec('COMMIT');
       return result;
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      // A full disk makes SQLite roll back by itself.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     } finally {
       this.#depth -= 1;
@@ -300,7 +318,7 @@ export class Journal {
   }
 
   #change(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepared(sql).run(...values).changes);
+    return this.atomically(() => Number(this.#prepared(sql).run(...values).changes));
   }
 
   #one(sql: string, ...values: SQLInputValue[]): Row | undefined {

@@ -27,8 +27,9 @@ export class CommandTrust {
     try {
       const newest = await walkKeySets(this.#trusted, offered);
       if (newest.version === this.#trusted.version) return;
-      this.#save(newest);
+      // Trusted although it may not be kept: after a restart the way from the older set is walked again.
       this.#trusted = newest;
+      this.#save(newest);
       log(`key set ${newest.version} is trusted now`);
     } catch (error) {
       log(`new command keys were refused: ${reasonOf(error)}`);

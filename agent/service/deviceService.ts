@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 import {
@@ -9,7 +8,9 @@ import {
 } from '../../contracts/device.ts';
 import { commandHash } from '../../evidence/commandSignature.ts';
 import type { CrashPoint } from '../crashPoint.ts';
+import { type DiskReserve, isOutOfRoom } from '../journal/diskReserve.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';
+import { LastingChanges } from '../journal/lastingChanges.ts';
 import { type DeviceIdentity, Reporter } from '../journal/report.ts';
 import { log, logDetail, reasonOf } from '../log.ts';
 import { hostAddresses, hostFacts } from '../platform/linux/hostFacts.ts';
@@ -24,6 +25,12 @@ import { aliveEveryMs, LiveSession, type SessionSurroundings } from './liveSessi
 
 const superseded = { code: 'SESSION_SUPERSEDED', message: 'A newer session was opened on this device.' };
 
+const diskFull = {
+  code: 'DEVICE_DISK_FULL',
+  message:
+    'The disk of the device is full: the agent could not keep a record of what it would do, so it did nothing. Make room on the device and try again.',
+};
+
 type Payload<Kind extends DownwardPayload['kind']> = Extract<DownwardPayload, { kind: Kind }>;
 
 /** How long a command may wait for its start when its sender set no limit; and the most that is believed. Seconds. */
@@ -32,6 +39,8 @@ const longestStartWithin = 600;
 /** What is journalled guards against repeats, so a broker that is slow to confirm holds nobody up for longer. */
 const completePatienceMs = 1_000;
 const probeEveryMs = 30_000;
+/** How often room is looked for after the disk was full, when nobody asks for anything. */
+const holdEveryMs = 10_000;
 const rememberClosedMs = 7 * 24 * 3_600_000;
 /** The longest idle time that a tenant can set is 8 hours: by then the backend has ended a session that it never spoke of again. */
 const abandonedAfterMs = 9 * 3_600_000;
@@ -40,7 +49,9 @@ const drainPatienceMs = 900;
 
 export interface DeviceServiceParts {
   readonly identity: DeviceIdentity;
+  /** With a run begun. */
   readonly journal: Journal;
+  readonly reserve: DiskReserve;
   readonly channel: Channel;
   readonly trust: CommandTrust;
   readonly crashPoint: CrashPoint;
@@ -52,6 +63,7 @@ export class DeviceService {
   readonly #parts: DeviceServiceParts;
   readonly #surroundings: SessionSurroundings;
   readonly #delivery: SpoolDelivery;
+  readonly #changes = new LastingChanges();
   readonly #sessions = new Map<string, LiveSession>();
   readonly #timers: NodeJS.Timeout[] = [];
   #heartbeat: NodeJS.Timeout | undefined;
@@ -63,13 +75,13 @@ export class DeviceService {
     const { journal, channel, crashPoint, identity, processSettings } = parts;
     this.#delivery = new SpoolDelivery(journal, channel, crashPoint);
     const reporter = new Reporter(journal, identity, (sessionId) => this.#delivery.wake(sessionId));
-    this.#surroundings = { journal, reporter, crashPoint, processSettings, host: hostFacts() };
+    const changes = this.#changes;
+    this.#surroundings = { journal, reporter, changes, crashPoint, processSettings, host: hostFacts() };
   }
 
   /** Cleans up after an earlier run, takes up its sessions, and begins to receive. */
   async start(): Promise<void> {
-    const { journal, channel } = this.#parts;
-    journal.beginRun(randomUUID(), new Date().toISOString());
+    const { channel, reserve } = this.#parts;
     this.#forget();
     await this.#recover();
     channel.onConnected(() => void this.#greet());
@@ -80,12 +92,14 @@ export class DeviceService {
         if (this.#sessions.size > 0) void channel.probe();
       }, probeEveryMs),
       setInterval(() => this.#closeAbandoned(), 60_000),
+      setInterval(() => reserve.hold(), holdEveryMs),
       setInterval(() => this.#forget(), 24 * 3_600_000),
     );
   }
 
   #forget(): void {
-    this.#parts.journal.forget(new Date(Date.now() - rememberClosedMs).toISOString());
+    const { journal } = this.#parts;
+    this.#changes.make(() => journal.forget(new Date(Date.now() - rememberClosedMs).toISOString()));
   }
 
   /** Ends what runs and says so, within about three seconds. Open sessions stay open at the backend. */
@@ -100,6 +114,7 @@ export class DeviceService {
     await Promise.all([...this.#sessions.values()].map((session) => session.suspend(reason, stopPatienceMs)));
     await this.#delivery.drain(drainPatienceMs);
     this.#delivery.close();
+    this.#changes.close();
     await Promise.race([this.#parts.channel.close(), pause(1_000, undefined, { ref: false })]);
     this.#parts.journal.close();
   }
@@ -123,10 +138,12 @@ export class DeviceService {
           message:
             'The agent was interrupted while the command ran. What was left of it was ended; its outcome is unknown.',
         };
-        this.#surroundings.reporter.report(
-          sessionId,
-          { kind: 'command.ended', body: lostCommand(commandId, error, processesGone) },
-          () => journal.markEnded(commandId, 'Lost'),
+        this.#changes.make(() =>
+          this.#surroundings.reporter.report(
+            sessionId,
+            { kind: 'command.ended', body: lostCommand(commandId, error, processesGone) },
+            () => journal.markEnded(commandId, 'Lost'),
+          ),
         );
       }),
     );
@@ -233,7 +250,7 @@ export class DeviceService {
       await delivery.complete();
       return;
     }
-    const { jws, tickets } = message.data;
+    const { jws } = message.data;
     let payload: DownwardPayload;
     try {
       payload = await this.#parts.trust.verify(jws);
@@ -249,6 +266,20 @@ export class DeviceService {
       return;
     }
     logDetail(`received ${payload.kind} ${'commandId' in payload ? payload.commandId : payload.sessionId}`);
+    try {
+      await this.#obey(payload, message.data, delivery);
+    } catch (error) {
+      if (!isOutOfRoom(error)) throw error;
+      // Not completed: it comes again when its lock has run out. What is in no journal was not done.
+      log(`the disk is full: ${payload.kind} waits until there is room (${reasonOf(error)})`);
+    }
+  }
+
+  #obey(
+    payload: DownwardPayload,
+    { jws, tickets }: z.infer<typeof downwardMessage>,
+    delivery: Delivery,
+  ): Promise<void> {
     switch (payload.kind) {
       case 'session.open':
         return this.#open(payload, delivery);
@@ -269,7 +300,7 @@ export class DeviceService {
   }
 
   async #open({ sessionId, epoch, body }: Payload<'session.open'>, delivery: Delivery): Promise<void> {
-    const { journal } = this.#parts;
+    const { journal, reserve } = this.#parts;
     const now = new Date().toISOString();
     if (journal.session(sessionId) !== undefined) {
       // Answered before, or about to be.
@@ -277,21 +308,21 @@ export class DeviceService {
       return;
     }
     const newest = journal.newestEpoch;
-    if (epoch <= newest) {
-      this.#surroundings.reporter.report(
-        sessionId,
-        {
-          kind: 'session.refused',
-          body: {
+    const refusal =
+      epoch <= newest
+        ? {
             code: 'STALE_EPOCH',
             message: `The device has seen a newer session (epoch ${newest}, this one has ${epoch}).`,
-          },
-        },
-        () => {
-          journal.acceptSession(sessionId, epoch, '/', now);
-          journal.setSessionState(sessionId, 'closed');
-        },
-      );
+          }
+        : reserve.hold()
+          ? undefined
+          : diskFull;
+    if (refusal !== undefined) {
+      this.#surroundings.reporter.report(sessionId, { kind: 'session.refused', body: refusal }, () => {
+        journal.acceptSession(sessionId, epoch, '/', now);
+        journal.setSessionState(sessionId, 'closed');
+      });
+      log(`session ${sessionId} was refused: ${refusal.code}`);
       await delivery.complete();
       return;
     }
@@ -329,7 +360,7 @@ export class DeviceService {
     tickets: Tickets,
     delivery: Delivery,
   ): Promise<void> {
-    const { journal, crashPoint } = this.#parts;
+    const { journal, reserve, crashPoint } = this.#parts;
     const session = this.#live(sessionId, epoch);
     if (session === undefined) {
       log(`command ${commandId} was ignored: session ${sessionId} is not open here with epoch ${epoch}`);
@@ -338,18 +369,28 @@ export class DeviceService {
     }
     const now = Date.now();
     const startWithin = Math.min(delivery.timeToLive ?? usualStartWithin, longestStartWithin);
-    const isNew = journal.receiveCommand(
-      {
-        commandId,
-        sessionId,
-        epoch,
-        commandHash: commandHash(jws),
-        receivedAt: new Date(now).toISOString(),
-        startUntil: new Date(now + startWithin * 1000).toISOString(),
-      },
-      'received',
-      { body, tickets },
-    );
+    const canRun = reserve.hold();
+    const isNew = journal.atomically(() => {
+      journal.touchSession(sessionId, new Date(now).toISOString());
+      return journal.receiveCommand(
+        {
+          commandId,
+          sessionId,
+          epoch,
+          commandHash: commandHash(jws),
+          receivedAt: new Date(now).toISOString(),
+          startUntil: new Date(now + startWithin * 1000).toISOString(),
+        },
+        'received',
+        { body, tickets },
+      );
+    });
+    if (isNew && !canRun) {
+      log(`command ${commandId} was refused: ${diskFull.code}`);
+      session.refuse(commandId, diskFull);
+      await delivery.complete();
+      return;
+    }
     if (!isNew) {
       if (journal.command(commandId)?.state === 'cancelled-before') {
         this.#surroundings.reporter.report(
@@ -364,7 +405,6 @@ export class DeviceService {
     crashPoint('after-journal-before-complete');
     await complete(delivery);
     crashPoint('after-journal-before-spawn');
-    journal.touchSession(sessionId, new Date().toISOString());
     session.execute(commandId);
   }
 

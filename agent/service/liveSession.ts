@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EndedBody } from '../../contracts/device.ts';
+import type { EndedBody, SessionMessage } from '../../contracts/device.ts';
 import { startsTracing } from '../../domain/catalogue/index.ts';
 import { fixedLimits } from '../../domain/limits.ts';
 import { capabilities } from '../commands/index.ts';
 import type { CrashPoint } from '../crashPoint.ts';
+import { isOutOfRoom } from '../journal/diskReserve.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';
+import type { LastingChanges } from '../journal/lastingChanges.ts';
 import type { Reporter } from '../journal/report.ts';
 import { followLog, log, logDetail } from '../log.ts';
 import type { HostFacts } from '../platform/linux/hostFacts.ts';
@@ -20,6 +22,7 @@ import { endedWithoutRun, lostCommand } from './endings.ts';
 export interface SessionSurroundings {
   readonly journal: Journal;
   readonly reporter: Reporter;
+  readonly changes: LastingChanges;
   readonly crashPoint: CrashPoint;
   readonly processSettings: ProcessSettings;
   readonly host: HostFacts;
@@ -33,6 +36,8 @@ interface Failure {
 const respawnMs = 200;
 const slowestRespawnMs = 10_000;
 const startsBeforeRefusal = 5;
+/** Until a command that could not be marked as spawned is tried again. */
+const roomWaitMs = 1_000;
 /** Commands that are told to stop get their grace (half a second), the proof and the upload of their last output. */
 const stopPatienceMs = 5_000;
 
@@ -96,7 +101,10 @@ export class LiveSession {
     });
     this.#worker = worker;
     const identity = worker.pid === undefined ? undefined : identify(worker.pid, null);
-    if (identity !== undefined) this.#with.journal.setSessionWorker(this.sessionId, identity);
+    if (identity !== undefined) {
+      const { changes, journal } = this.#with;
+      changes.make(() => journal.setSessionWorker(this.sessionId, identity));
+    }
     worker.on('error', () => undefined);
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'executor') {
@@ -118,6 +126,11 @@ export class LiveSession {
     this.#runWaiting();
   }
 
+  /** Ends a journalled command that is not to run. */
+  refuse(commandId: string, why: Failure): void {
+    this.#endUnrun(commandId, 'Failed', false, why);
+  }
+
   cancel(commandId: string): void {
     const waiting = this.#waiting.indexOf(commandId);
     if (waiting !== -1) {
@@ -131,7 +144,8 @@ export class LiveSession {
     for (const commandId of this.#waiting.splice(0))
       this.#endUnrun(commandId, 'Cancelled', reason === null, reason);
     await this.#stop(reason, stopPatienceMs);
-    this.#with.journal.setSessionState(this.sessionId, 'closed');
+    const { changes, journal } = this.#with;
+    changes.make(() => journal.setSessionState(this.sessionId, 'closed'));
   }
 
   /** Ends what runs, and the worker. The session stays open, and what has not begun begins after the restart. */
@@ -174,10 +188,8 @@ export class LiveSession {
   #answer(): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
-    const { reporter, journal, host } = this.#with;
-    const resumed = this.#isOpen;
-    reporter.report(
-      this.sessionId,
+    const { journal, host } = this.#with;
+    this.#report(
       {
         kind: 'session.opened',
         body: {
@@ -187,7 +199,7 @@ export class LiveSession {
           osVersion: host.osVersion,
           capabilities: [...capabilities],
           directory: this.#directory,
-          resumed,
+          resumed: this.#isOpen,
         },
       },
       () => journal.setSessionState(this.sessionId, 'open'),
@@ -211,12 +223,26 @@ export class LiveSession {
         });
         continue;
       }
+      if (!this.#markSpawned(commandId, executor)) return;
       this.#ready.delete(marker);
-      this.#with.journal.markSpawned(commandId, executor);
       this.#running.set(commandId, executor);
       const { body, tickets } = command.request;
       this.#tell({ type: 'run', commandId, marker, directory: this.#directory, body, tickets });
       if (startsTracing(body)) this.#trace(commandId);
+    }
+  }
+
+  /** False when there is no room to remember it: then the command must not run, and waits until there is. */
+  #markSpawned(commandId: string, executor: ProcessIdentity): boolean {
+    try {
+      this.#with.journal.markSpawned(commandId, executor);
+      return true;
+    } catch (error) {
+      if (!isOutOfRoom(error)) throw error;
+      log(`the disk is full: command ${commandId} waits until there is room`);
+      this.#waiting.unshift(commandId);
+      setTimeout(() => this.#runWaiting(), roomWaitMs);
+      return false;
     }
   }
 
@@ -248,7 +274,7 @@ export class LiveSession {
           const size = message.parts.reduce((sum, part) => sum + part.size, 0);
           logDetail(`command ${message.commandId} put out ${size} bytes in ${message.parts.length} parts`);
         }
-        this.#with.reporter.report(this.sessionId, {
+        this.#report({
           kind: 'command.output',
           body: { commandId: message.commandId, parts: [...message.parts] },
         });
@@ -260,15 +286,13 @@ export class LiveSession {
   }
 
   #started(commandId: string, startedAt: string): void {
-    const { crashPoint, journal, reporter } = this.#with;
+    const { crashPoint, journal } = this.#with;
     const command = journal.command(commandId);
     if (command === undefined) return;
     logDetail(`command ${commandId} has started`);
     crashPoint('after-spawn-before-started');
-    reporter.report(
-      this.sessionId,
-      { kind: 'command.started', body: startedBodyOf(command, startedAt) },
-      () => journal.markStarted(commandId),
+    this.#report({ kind: 'command.started', body: startedBodyOf(command, startedAt) }, () =>
+      journal.markStarted(commandId),
     );
   }
 
@@ -293,14 +317,19 @@ export class LiveSession {
   }
 
   #reportEnd(body: EndedBody): void {
-    const { journal, reporter } = this.#with;
+    const { journal } = this.#with;
     const fitting = body.error === null ? body : { ...body, error: clipped(body.error) };
-    reporter.report(this.sessionId, { kind: 'command.ended', body: fitting }, () => {
+    this.#report({ kind: 'command.ended', body: fitting }, () => {
       if (!journal.markEnded(body.commandId, body.state)) return false;
       if (body.directory !== null) journal.setSessionDirectory(this.sessionId, body.directory);
       return true;
     });
     if (body.directory !== null) this.#directory = body.directory;
+  }
+
+  #report(content: SessionMessage, change: () => boolean | void = () => true): void {
+    const { changes, reporter } = this.#with;
+    changes.make(() => reporter.report(this.sessionId, content, change));
   }
 
   #endUnrun(
@@ -325,8 +354,7 @@ export class LiveSession {
     );
     if (!this.#isOpen && this.#failedStarts >= startsBeforeRefusal) {
       this.#isEnding = true;
-      this.#with.reporter.report(
-        this.sessionId,
+      this.#report(
         {
           kind: 'session.refused',
           body: { code: 'WORKER_FAILED', message: `The process for the session cannot be started (${how}).` },

@@ -7,7 +7,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -58,7 +58,8 @@ export const writeStateFile = (stateDirectory: string, name: string, value: unkn
   const draft = `${path}.new`;
   const descriptor = openSync(draft, 'w', 0o600);
   try {
-    writeSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
+    // Unlike a single write, which may write a part of it on a disk that is nearly full.
+    writeFileSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

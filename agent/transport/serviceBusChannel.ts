@@ -159,7 +159,12 @@ export class ServiceBusChannel implements Channel {
       listenCredential,
       sendCredential,
       clients: [listening, sending],
-      receiver: listening.createReceiver(token.queue, { receiveMode: 'peekLock' }),
+      // Everything is handled well within the lock. What is not completed is to come again soon, and a lock that is renewed
+      // would keep it away for minutes.
+      receiver: listening.createReceiver(token.queue, {
+        receiveMode: 'peekLock',
+        maxAutoLockRenewalDurationInMs: 0,
+      }),
       senders: {
         presence: sending.createSender(token.presenceQueue),
         messages: sending.createSender(token.messagesQueue),

@@ -27,8 +27,17 @@ export class AgentProcess {
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   stderr = '';
 
-  constructor(stateDirectory: string, env: Record<string, string> = {}) {
-    const child = spawn(process.execPath, [agentMain, 'run', '--state', stateDirectory], {
+  /** @param launcher is a program with its arguments that becomes the agent, such as one that limits it. */
+  constructor(stateDirectory: string, env: Record<string, string> = {}, launcher: readonly string[] = []) {
+    const [program = '', ...args] = [
+      ...launcher,
+      process.execPath,
+      agentMain,
+      'run',
+      '--state',
+      stateDirectory,
+    ];
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'] ?? '', ...env },
     });
