@@ -144,7 +144,7 @@ describe('a session', () => {
       platform: 'linux',
       directory: '/',
       resumed: false,
-      capabilities: ['cd', 'dir', 'fileinfo', 'findfile', 'getfile', 'processes', 'trace'],
+      capabilities: [...capabilities],
     });
     expect(await runsOf('x')).toBe(0);
     const ended = await backend.ended(await execute('cd', { path: '/usr' }));
