@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { KeySet } from '../contracts/device.ts';
 import { verifyKeySet, walkKeySets } from '../evidence/commandSignature.ts';
-import { hostFacts } from './platform/linux/hostFacts.ts';
+import { agentPlatform, hostFacts } from './platform/hostFacts.ts';
 import { readAgentSettings, writeAgentSettings } from './settings/agentSettings.ts';
 import { trustAuthorities } from './settings/authorities.ts';
 import { ensureDeviceKey } from './settings/deviceKey.ts';
@@ -35,7 +35,7 @@ export const enrol = async (options: EnrolOptions): Promise<string> => {
       token: options.token,
       publicKey,
       name: options.name ?? hostname(),
-      platform: 'linux',
+      platform: agentPlatform,
       osVersion: hostFacts().osVersion,
       agentVersion,
     },

@@ -1,5 +1,8 @@
 import type { ExecuteBody, Text } from '../../contracts/device.ts';
 import type { CollectedByExecutor } from '../session/messages.ts';
+import { CommandFailure } from './commandFailure.ts';
+
+export { CommandFailure };
 
 /** A value in a row. Text that is not valid UTF-8 is `{text, bytes}`. */
 export type Value = string | number | boolean | null | Text | readonly (string | Text)[];
@@ -30,17 +33,6 @@ export interface DeviceCommand {
   readonly startsProcesses?: boolean;
   /** Throws a {@link CommandFailure} for what the responder can understand and change. */
   readonly run: (context: CommandContext) => AsyncGenerator<Row, CommandOutcome>;
-}
-
-/** An end that is not a fault of the agent: the file does not exist, access is denied. */
-export class CommandFailure extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.name = 'CommandFailure';
-    this.code = code;
-  }
 }
 
 const systemFailures: Readonly<Record<string, readonly [string, string]>> = {

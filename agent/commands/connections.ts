@@ -1,13 +1,18 @@
 import type { Connection, ConnectionGap, ConnectionSource } from '../platform/connection.ts';
 import { linuxConnections } from '../platform/linux/connections.ts';
-import { onThisSystem, type PerSystem } from '../platform/onThisSystem.ts';
+import { loadedWhenAsked, onThisSystem, type PerSystem } from '../platform/onThisSystem.ts';
 import type { DeviceCommand, Row } from './command.ts';
 
-const sources: PerSystem<ConnectionSource> = { linux: linuxConnections };
+const sources: PerSystem<ConnectionSource> = {
+  linux: linuxConnections,
+  darwin: loadedWhenAsked(async () => (await import('../platform/macos/connections.ts')).macosConnections),
+  win32: loadedWhenAsked(async () => (await import('../platform/windows/connections.ts')).windowsConnections),
+};
 
 /** Lists endpoints with their processes. What cannot be looked at has a row with a note, whatever is asked for. */
 export const connections: DeviceCommand = {
   name: 'connections',
+  startsProcesses: process.platform !== 'linux',
   async *run({ parameters }) {
     const { status, pid, port } = {
       status: parameters['status'],

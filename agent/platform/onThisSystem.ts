@@ -1,4 +1,4 @@
-import { CommandFailure } from '../commands/command.ts';
+import { CommandFailure } from '../commands/commandFailure.ts';
 
 /** What each operating system has to offer, by its name in Node. */
 export type PerSystem<Source> = Readonly<Partial<Record<NodeJS.Platform, Source>>>;
@@ -11,3 +11,11 @@ export const onThisSystem = <Source>(sources: PerSystem<Source>): Source => {
   }
   return source;
 };
+
+/** A list that is loaded when somebody asks for it: what belongs to another system must not slow down the start. */
+export const loadedWhenAsked = <Args extends readonly unknown[], Item>(
+  load: () => Promise<(...args: Args) => Iterable<Item> | AsyncIterable<Item>>,
+): ((...args: Args) => AsyncGenerator<Item>) =>
+  async function* (...args) {
+    yield* (await load())(...args);
+  };

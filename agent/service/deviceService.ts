@@ -13,7 +13,8 @@ import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import { LastingChanges } from '../journal/lastingChanges.ts';
 import { type DeviceIdentity, Reporter } from '../journal/report.ts';
 import { log, logDetail, reasonOf } from '../log.ts';
-import { hostAddresses, hostFacts } from '../platform/linux/hostFacts.ts';
+import { agentPlatform, hostAddresses, hostFacts } from '../platform/hostFacts.ts';
+import { initialDirectory } from '../platform/initialDirectory.ts';
 import type { ProcessSettings } from '../session/messages.ts';
 import { endProcesses } from '../session/processTree.ts';
 import type { Channel, Delivery } from '../transport/channel.ts';
@@ -192,7 +193,7 @@ export class DeviceService {
       kind: 'device.hello',
       body: {
         agentVersion,
-        platform: 'linux',
+        platform: agentPlatform,
         hostName,
         osVersion,
         openSessions: this.#openSessions(),
@@ -319,14 +320,14 @@ export class DeviceService {
           : diskFull;
     if (refusal !== undefined) {
       this.#surroundings.reporter.report(sessionId, { kind: 'session.refused', body: refusal }, () => {
-        journal.acceptSession(sessionId, epoch, '/', now);
+        journal.acceptSession(sessionId, epoch, initialDirectory, now);
         journal.setSessionState(sessionId, 'closed');
       });
       log(`session ${sessionId} was refused: ${refusal.code}`);
       await delivery.complete();
       return;
     }
-    const directory = body.directory ?? '/';
+    const directory = body.directory ?? initialDirectory;
     const older = [...this.#sessions.values()];
     journal.acceptSession(sessionId, epoch, directory, now);
     const session = this.#sessionOf(sessionId, epoch, directory, false, []);

@@ -10,7 +10,7 @@ import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import type { LastingChanges } from '../journal/lastingChanges.ts';
 import type { Reporter } from '../journal/report.ts';
 import { followLog, log, logDetail } from '../log.ts';
-import type { HostFacts } from '../platform/linux/hostFacts.ts';
+import { agentPlatform, type HostFacts } from '../platform/hostFacts.ts';
 import { lastWords } from '../session/lastWords.ts';
 import type { FromWorker, ProcessSettings, ToWorker, WorkerEnd } from '../session/messages.ts';
 import { endProcesses, identify, type ProcessIdentity } from '../session/processTree.ts';
@@ -94,6 +94,7 @@ export class LiveSession {
     let isReady = false;
     const worker = spawn(process.execPath, [...programArguments(), 'worker'], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      windowsHide: true,
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         LANG: process.env['LANG'] ?? 'C.UTF-8',
@@ -194,7 +195,7 @@ export class LiveSession {
         kind: 'session.opened',
         body: {
           agentVersion,
-          platform: 'linux',
+          platform: agentPlatform,
           hostName: host.hostName,
           osVersion: host.osVersion,
           capabilities: [...capabilities],

@@ -50,7 +50,9 @@ export const runWorker = (): void => {
     if (isEnding) return;
     const marker = randomBytes(16).toString('hex');
     const child = spawn(process.execPath, [...programArguments(), 'executor'], {
-      detached: true,
+      // A process group of its own; Windows has none, and would give it a console of its own.
+      detached: process.platform !== 'win32',
+      windowsHide: true,
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',

@@ -10,14 +10,21 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { onThisSystem } from '../platform/onThisSystem.ts';
+import { toolTextNow } from '../platform/tool.ts';
 
-export const defaultStateDirectory = '/var/lib/live-response';
+export const defaultStateDirectory = onThisSystem({
+  linux: '/var/lib/live-response',
+  darwin: '/Library/Application Support/live-response',
+  win32: join(process.env['ProgramData'] ?? 'C:\\ProgramData', 'live-response'),
+});
 
 /** Makes the folder when it is missing; nobody but the agent's user may look into it. */
 export const prepareStateDirectory = (path: string): void => {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
+    if (process.platform === 'win32') closeToOthers(path);
+    else chmodSync(path, 0o700);
   } catch (error) {
     throw new Error(
       `The state directory ${path} cannot be used: ${(error as Error).message}. Run as root or choose another one with --state.`,
@@ -31,6 +38,19 @@ export const prepareStateDirectory = (path: string): void => {
       `The state directory ${path} belongs to user ${uid}, and the agent runs as user ${own}. Check what is in it, then: chown -R ${own} ${path}`,
     );
   }
+};
+
+/** Modes say nothing on Windows: the owner, the system and administrators keep their access, what was inherited goes. */
+const closeToOthers = (path: string): void => {
+  toolTextNow({
+    file: join(process.env['SystemRoot'] ?? 'C:\\Windows', 'System32', 'icacls.exe'),
+    args: [
+      path,
+      '/inheritance:r',
+      '/grant:r',
+      ...['S-1-3-4', 'S-1-5-18', 'S-1-5-32-544'].map((account) => `*${account}:(OI)(CI)F`),
+    ],
+  });
 };
 
 /** Undefined when there is no such file. */
@@ -65,6 +85,8 @@ export const writeStateFile = (stateDirectory: string, name: string, value: unkn
     closeSync(descriptor);
   }
   renameSync(draft, path);
+  // Windows writes names with the file and cannot open a folder.
+  if (process.platform === 'win32') return;
   const folder = openSync(stateDirectory, 'r');
   try {
     fsyncSync(folder);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { capabilities } from '../commands/index.ts';
 import { sha256 } from '../../evidence/canonical.ts';
 import { commandHash, signPayload } from '../../evidence/commandSignature.ts';
 import { enrol } from '../enrol.ts';
