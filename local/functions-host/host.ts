@@ -14,7 +14,7 @@ import type { ListedFunction } from './listedFunctions.ts';
 import { listFunctions } from './listedFunctions.ts';
 import type { Log } from './log.ts';
 import { createLog, describe } from './log.ts';
-import { openOutputs } from './outputs/outputs.ts';
+import { openOutputs } from './outputs/openOutputs.ts';
 import type { NamedValue, RegisteredFunction } from './protocol.ts';
 import { isTrigger } from './protocol.ts';
 import { RequestQueue } from './requestQueue.ts';
