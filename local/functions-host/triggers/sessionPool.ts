@@ -3,7 +3,6 @@ import type { ServiceBusClient, ServiceBusSessionReceiver } from '@azure/service
 import { isServiceBusError } from '@azure/service-bus';
 import type { ServiceBusOptions } from '../hostJson.ts';
 import type { Dispatcher } from './messageDispatcher.ts';
-import type { MessageSource } from './messageSource.ts';
 import type { Listener } from './trigger.ts';
 
 /**
@@ -16,7 +15,7 @@ const RETRY_DELAY_MS = 500;
 /** Serves up to `maxConcurrentSessions` sessions; each is kept until nothing arrived for `sessionIdleTimeout`. */
 export class SessionPool implements Listener {
   readonly #client: ServiceBusClient;
-  readonly #source: MessageSource;
+  readonly #queueName: string;
   readonly #options: ServiceBusOptions;
   readonly #dispatcher: Dispatcher;
   readonly #served = new Set<ServedSession>();
@@ -25,12 +24,12 @@ export class SessionPool implements Listener {
 
   constructor(
     client: ServiceBusClient,
-    source: MessageSource,
+    queueName: string,
     options: ServiceBusOptions,
     dispatcher: Dispatcher,
   ) {
     this.#client = client;
-    this.#source = source;
+    this.#queueName = queueName;
     this.#options = options;
     this.#dispatcher = dispatcher;
     this.#fill();
@@ -58,7 +57,7 @@ export class SessionPool implements Listener {
 
   async #acceptNext(): Promise<void> {
     try {
-      const receiver = await this.#source.nextSession(this.#client, {
+      const receiver = await this.#client.acceptNextSession(this.#queueName, {
         maxAutoLockRenewalDurationInMs: this.#options.maxAutoLockRenewalMs,
         skipParsingBodyAsJson: true,
         abortSignal: this.#abort.signal,
