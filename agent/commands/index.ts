@@ -19,11 +19,8 @@ const commands: readonly DeviceCommand[] = [
   trace,
 ];
 
-/** What this agent can do on a system: announced when a session opens. */
-export const capabilitiesOn = (system: NodeJS.Platform): readonly string[] =>
-  commands.filter(({ systems }) => systems?.includes(system) ?? true).map(({ name }) => name);
-
-export const capabilities: readonly string[] = capabilitiesOn(process.platform);
+/** What this agent can do: announced when a session opens. */
+export const capabilities: readonly string[] = commands.map(({ name }) => name);
 
 export const commandNamed = (name: string): DeviceCommand | undefined =>
   commands.find((command) => command.name === name);

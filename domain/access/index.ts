@@ -17,16 +17,6 @@ export type AccessEvent =
       };
     }
   | {
-      readonly type: 'LibraryFileDownloadGranted';
-      readonly data: {
-        readonly name: string;
-        readonly sha256: string;
-        readonly by: string;
-        readonly expiresAt: string;
-        readonly at: string;
-      };
-    }
-  | {
       readonly type: 'OutputRead';
       readonly data: {
         readonly sessionId: string;

@@ -17,7 +17,6 @@ import type {
 } from './definition.ts';
 import { findCommand } from './findCommand.ts';
 import { unknownCommand } from './parser.ts';
-import { samplesOnlyOn } from './platformProof.ts';
 import type { ParseRefusal } from './refusal.ts';
 
 /** A row of `help`; its members are the columns of that command. */
@@ -38,8 +37,6 @@ export interface HelpPage extends HelpRow {
   readonly defenderPlatforms: readonly Platform[];
   /** Platforms on which only this project has the command. */
   readonly ownPlatforms: readonly Platform[];
-  /** Platforms on which no run of it is recorded. */
-  readonly samplesOnlyPlatforms: readonly Platform[];
   readonly right: Right;
   /** The default; a tenant may have set another limit. */
   readonly timeLimitSeconds: number;
@@ -102,7 +99,6 @@ export const helpFor = (
       flags,
       defenderPlatforms,
       ownPlatforms: platforms.filter((platform) => !defenderPlatforms.includes(platform)),
-      samplesOnlyPlatforms: samplesOnlyOn(definition),
       right: rightOf(level),
       timeLimitSeconds,
       runsOn,
@@ -147,11 +143,6 @@ const platformLine = ({ platforms, defenderPlatforms, ownPlatforms }: HelpPage):
   return `${namesOf(platforms)}. Defender has it on ${namesOf(defenderPlatforms)}; ${namesOf(ownPlatforms)} is our addition`;
 };
 
-const proofLine = ({ samplesOnlyPlatforms }: HelpPage): readonly (readonly [string, string])[] =>
-  samplesOnlyPlatforms.length === 0
-    ? []
-    : [['Samples only', `${namesOf(samplesOnlyPlatforms)}: no run there is recorded yet`]];
-
 /** The page as lines of plain text. */
 export const helpText = (page: HelpPage): readonly string[] => [
   page.syntax,
@@ -172,7 +163,6 @@ export const helpText = (page: HelpPage): readonly string[] => [
   ...section('About', [
     ...(page.aliases.length === 0 ? [] : [['Aliases', page.aliases.join(', ')] as const]),
     ['Platforms', platformLine(page)],
-    ...proofLine(page),
     ['Right', `LiveResponse.${page.right}`],
     ...(page.runsOn === 'device'
       ? [['Time limit', `${page.timeLimitSeconds / 60} minutes by default`] as const]

@@ -4,9 +4,9 @@ import { DomainError } from '../domainError.ts';
 import type { DomainEvent } from '../envelope.ts';
 import type { StreamFold } from '../eventStore.ts';
 import { type LimitOverrides, limitBounds } from '../limits.ts';
-import type { SettingsEvent, Switches, TrustedSigner } from './events.ts';
+import type { SettingsEvent, Switches } from './events.ts';
 
-export type { SettingsEvent, Switches, TrustedSigner } from './events.ts';
+export type { SettingsEvent, Switches } from './events.ts';
 
 export interface EnrolmentToken {
   readonly tokenId: string;
@@ -22,8 +22,6 @@ export interface SettingsState {
   readonly limits: LimitOverrides;
   readonly switches: Switches;
   readonly tokens: Readonly<Record<string, EnrolmentToken>>;
-  /** By key id. */
-  readonly signers: Readonly<Record<string, TrustedSigner>>;
 }
 
 export type SettingsCommand =
@@ -60,21 +58,17 @@ export type SettingsCommand =
       readonly tokenId: string;
       readonly by: string;
       readonly now: string;
-    }
-  | ({ readonly type: 'TrustSigner'; readonly by: string; readonly now: string } & TrustedSigner)
-  | { readonly type: 'DistrustSigner'; readonly keyId: string; readonly by: string; readonly now: string };
+    };
 
 const initialState: SettingsState = {
   limits: {},
   switches: { liveResponse: true, servers: true, unsignedScripts: false },
   tokens: {},
-  signers: {},
 };
 
 /** The head must stay small: tokens that can enrol nothing any more are forgotten when a new one is made. */
 const rememberedTokens = 100;
 const usesPerToken = 1_000;
-const mostSigners = 50;
 
 const evolve = (state: SettingsState, event: SettingsEvent): SettingsState => {
   switch (event.type) {
@@ -102,14 +96,6 @@ const evolve = (state: SettingsState, event: SettingsEvent): SettingsState => {
     case 'EnrolmentTokenRevoked': {
       const { [event.data.tokenId]: _revoked, ...tokens } = state.tokens;
       return { ...state, tokens };
-    }
-    case 'SignerTrusted': {
-      const { by: _by, at: _at, ...signer } = event.data;
-      return { ...state, signers: { ...state.signers, [signer.keyId]: signer } };
-    }
-    case 'SignerDistrusted': {
-      const { [event.data.keyId]: _distrusted, ...signers } = state.signers;
-      return { ...state, signers };
     }
     default:
       return unreachable(event);
@@ -163,25 +149,6 @@ const decide = (command: SettingsCommand, state: SettingsState): readonly Settin
       return state.tokens[tokenId] === undefined
         ? []
         : [{ type: 'EnrolmentTokenRevoked', data: { tokenId, by, at: now } }];
-    }
-    case 'TrustSigner': {
-      const { type: _, now, ...signer } = command;
-      const known = state.signers[signer.keyId];
-      if (known?.name === signer.name) return [];
-      if (known === undefined && Object.keys(state.signers).length >= mostSigners) {
-        throw new DomainError(
-          'SIGNER_LIMIT',
-          `${mostSigners} signers are trusted, which is the most. Stop trusting one first.`,
-          { limit: mostSigners },
-        );
-      }
-      return [{ type: 'SignerTrusted', data: { ...signer, at: now } }];
-    }
-    case 'DistrustSigner': {
-      const { keyId, by, now } = command;
-      return state.signers[keyId] === undefined
-        ? []
-        : [{ type: 'SignerDistrusted', data: { keyId, by, at: now } }];
     }
     default:
       return unreachable(command);
@@ -254,7 +221,7 @@ export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = 
 };
 
 export const settingsFold: StreamFold<SettingsState> = {
-  foldVersion: 2,
+  foldVersion: 1,
   initialState,
   evolve: (state, event: DomainEvent) => evolve(state, event as SettingsEvent),
 };
