@@ -31,6 +31,8 @@ export interface DeviceCommand {
   readonly name: string;
   /** True when it runs other programs. */
   readonly startsProcesses?: boolean;
+  /** The systems that it has code for, by their names in Node; all of them unless said otherwise. */
+  readonly systems?: readonly NodeJS.Platform[];
   /** Throws a {@link CommandFailure} for what the responder can understand and change. */
   readonly run: (context: CommandContext) => AsyncGenerator<Row, CommandOutcome>;
 }

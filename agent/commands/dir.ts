@@ -13,6 +13,7 @@ const slash = Buffer.from('/');
  */
 export const dir: DeviceCommand = {
   name: 'dir',
+  systems: ['linux'],
   async *run(context) {
     const given = context.parameters['path'];
     const path = typeof given === 'string' && given !== '' ? given : '.';

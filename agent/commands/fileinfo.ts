@@ -11,6 +11,7 @@ const chunkSize = 1024 * 1024;
 /** Facts and three hashes of one regular file, read once. A link is followed, and the row names the file it leads to. */
 export const fileinfo: DeviceCommand = {
   name: 'fileinfo',
+  systems: ['linux'],
   async *run(context) {
     const path = realPathOf(resolve(context.directory, requiredPath(context)));
     const file = openRegularFile(path);

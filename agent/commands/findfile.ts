@@ -23,6 +23,7 @@ const walkAtOnceMs = 50;
  */
 export const findfile: DeviceCommand = {
   name: 'findfile',
+  systems: ['linux'],
   async *run(context) {
     const matches = namePattern(wantedName(context), context.flags.has('ignore_case'));
     const start = startOf(context);

@@ -6,6 +6,8 @@ import { fileinfo } from './fileinfo.ts';
 import { findfile } from './findfile.ts';
 import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
+import { services } from './services.ts';
+import { startupfolders } from './startupfolders.ts';
 import { trace } from './trace.ts';
 
 const commands: readonly DeviceCommand[] = [
@@ -16,11 +18,16 @@ const commands: readonly DeviceCommand[] = [
   findfile,
   getfile,
   processes,
+  services,
+  startupfolders,
   trace,
 ];
 
-/** What this agent can do: announced when a session opens. */
-export const capabilities: readonly string[] = commands.map(({ name }) => name);
+/** What this agent can do on a system: announced when a session opens. */
+export const capabilitiesOn = (system: NodeJS.Platform): readonly string[] =>
+  commands.filter(({ systems }) => systems?.includes(system) ?? true).map(({ name }) => name);
+
+export const capabilities: readonly string[] = capabilitiesOn(process.platform);
 
 export const commandNamed = (name: string): DeviceCommand | undefined =>
   commands.find((command) => command.name === name);

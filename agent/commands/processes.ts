@@ -21,6 +21,7 @@ const states: Readonly<Record<string, string>> = {
 /** Lists processes, all or by id or name. A process that ends meanwhile is left out. */
 export const processes: DeviceCommand = {
   name: 'processes',
+  systems: ['linux'],
   async *run({ parameters }) {
     const { pid, name } = { pid: parameters['pid'], name: parameters['name'] };
     const wanted = pid === undefined ? undefined : Number(pid);

@@ -17,3 +17,9 @@ export const textObjectOf = (bytes: Uint8Array): Text => {
   const text = textOf(bytes);
   return typeof text === 'string' ? { text } : text;
 };
+
+/** Text of a row. */
+export type Shown = string | Text;
+
+/** Bytes that were kept as latin1 text, one character each, to be cut and compared without loss. */
+export const shownOf = (latin1: string): Shown => textOf(Buffer.from(latin1, 'latin1'));

@@ -28,6 +28,8 @@ it('announces its commands', () => {
     'findfile',
     'getfile',
     'processes',
+    'services',
+    'startupfolders',
     'trace',
   ]);
 });

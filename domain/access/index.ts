@@ -17,6 +17,16 @@ export type AccessEvent =
       };
     }
   | {
+      readonly type: 'LibraryFileDownloadGranted';
+      readonly data: {
+        readonly name: string;
+        readonly sha256: string;
+        readonly by: string;
+        readonly expiresAt: string;
+        readonly at: string;
+      };
+    }
+  | {
       readonly type: 'OutputRead';
       readonly data: {
         readonly sessionId: string;

@@ -17,6 +17,7 @@ import type {
 } from './definition.ts';
 import { findCommand } from './findCommand.ts';
 import { unknownCommand } from './parser.ts';
+import { samplesOnlyOn } from './platformProof.ts';
 import type { ParseRefusal } from './refusal.ts';
 
 /** A row of `help`; its members are the columns of that command. */
@@ -37,6 +38,8 @@ export interface HelpPage extends HelpRow {
   readonly defenderPlatforms: readonly Platform[];
   /** Platforms on which only this project has the command. */
   readonly ownPlatforms: readonly Platform[];
+  /** Platforms on which no run of it is recorded. */
+  readonly samplesOnlyPlatforms: readonly Platform[];
   readonly right: Right;
   /** The default; a tenant may have set another limit. */
   readonly timeLimitSeconds: number;
@@ -99,6 +102,7 @@ export const helpFor = (
       flags,
       defenderPlatforms,
       ownPlatforms: platforms.filter((platform) => !defenderPlatforms.includes(platform)),
+      samplesOnlyPlatforms: samplesOnlyOn(definition),
       right: rightOf(level),
       timeLimitSeconds,
       runsOn,
@@ -143,6 +147,11 @@ const platformLine = ({ platforms, defenderPlatforms, ownPlatforms }: HelpPage):
   return `${namesOf(platforms)}. Defender has it on ${namesOf(defenderPlatforms)}; ${namesOf(ownPlatforms)} is our addition`;
 };
 
+const proofLine = ({ samplesOnlyPlatforms }: HelpPage): readonly (readonly [string, string])[] =>
+  samplesOnlyPlatforms.length === 0
+    ? []
+    : [['Samples only', `${namesOf(samplesOnlyPlatforms)}: no run there is recorded yet`]];
+
 /** The page as lines of plain text. */
 export const helpText = (page: HelpPage): readonly string[] => [
   page.syntax,
@@ -163,6 +172,7 @@ export const helpText = (page: HelpPage): readonly string[] => [
   ...section('About', [
     ...(page.aliases.length === 0 ? [] : [['Aliases', page.aliases.join(', ')] as const]),
     ['Platforms', platformLine(page)],
+    ...proofLine(page),
     ['Right', `LiveResponse.${page.right}`],
     ...(page.runsOn === 'device'
       ? [['Time limit', `${page.timeLimitSeconds / 60} minutes by default`] as const]

@@ -19,6 +19,7 @@ export {
 } from './definition.ts';
 export { findCommand } from './findCommand.ts';
 export { formatCommand, quoteValue } from './format.ts';
+export { checkedCommands, type PlatformRun, platformRuns, samplesOnlyOn } from './platformProof.ts';
 export { type HelpPage, type HelpRow, helpFor, helpRows, helpText } from './help.ts';
 export { fileNameOf, keptNameOf, keptOutputId } from './keptOutput.ts';
 export { parseCommand, parseLine } from './parser.ts';

@@ -30,7 +30,25 @@ export type SettingsEvent =
   | {
       readonly type: 'EnrolmentTokenRevoked';
       readonly data: { readonly tokenId: string; readonly by: string; readonly at: string };
+    }
+  | {
+      readonly type: 'SignerTrusted';
+      readonly data: TrustedSigner & { readonly by: string; readonly at: string };
+    }
+  | {
+      readonly type: 'SignerDistrusted';
+      readonly data: { readonly keyId: string; readonly by: string; readonly at: string };
     };
+
+/** Someone whose signatures make a script one that may run. */
+export interface TrustedSigner {
+  /** SHA-256, hex, of the key's SPKI in DER. */
+  readonly keyId: string;
+  readonly name: string;
+  readonly algorithm: 'Ed25519' | 'ECDSA-P256-SHA256';
+  /** SPKI, DER, base64. */
+  readonly publicKey: string;
+}
 
 export interface Switches {
   /** Master switch: no session can be opened when off. */

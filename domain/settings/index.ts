@@ -4,9 +4,9 @@ import { DomainError } from '../domainError.ts';
 import type { DomainEvent } from '../envelope.ts';
 import type { StreamFold } from '../eventStore.ts';
 import { type LimitOverrides, limitBounds } from '../limits.ts';
-import type { SettingsEvent, Switches } from './events.ts';
+import type { SettingsEvent, Switches, TrustedSigner } from './events.ts';
 
-export type { SettingsEvent, Switches } from './events.ts';
+export type { SettingsEvent, Switches, TrustedSigner } from './events.ts';
 
 export interface EnrolmentToken {
   readonly tokenId: string;
@@ -22,6 +22,8 @@ export interface SettingsState {
   readonly limits: LimitOverrides;
   readonly switches: Switches;
   readonly tokens: Readonly<Record<string, EnrolmentToken>>;
+  /** By key id. */
+  readonly signers: Readonly<Record<string, TrustedSigner>>;
 }
 
 export type SettingsCommand =
@@ -58,17 +60,21 @@ export type SettingsCommand =
       readonly tokenId: string;
       readonly by: string;
       readonly now: string;
-    };
+    }
+  | ({ readonly type: 'TrustSigner'; readonly by: string; readonly now: string } & TrustedSigner)
+  | { readonly type: 'DistrustSigner'; readonly keyId: string; readonly by: string; readonly now: string };
 
 const initialState: SettingsState = {
   limits: {},
   switches: { liveResponse: true, servers: true, unsignedScripts: false },
   tokens: {},
+  signers: {},
 };
 
 /** The head must stay small: tokens that can enrol nothing any more are forgotten when a new one is made. */
 const rememberedTokens = 100;
 const usesPerToken = 1_000;
+const mostSigners = 50;
 
 const evolve = (state: SettingsState, event: SettingsEvent): SettingsState => {
   switch (event.type) {
@@ -96,6 +102,14 @@ const evolve = (state: SettingsState, event: SettingsEvent): SettingsState => {
     case 'EnrolmentTokenRevoked': {
       const { [event.data.tokenId]: _revoked, ...tokens } = state.tokens;
       return { ...state, tokens };
+    }
+    case 'SignerTrusted': {
+      const { by: _by, at: _at, ...signer } = event.data;
+      return { ...state, signers: { ...state.signers, [signer.keyId]: signer } };
+    }
+    case 'SignerDistrusted': {
+      const { [event.data.keyId]: _distrusted, ...signers } = state.signers;
+      return { ...state, signers };
     }
     default:
       return unreachable(event);
@@ -150,6 +164,25 @@ const decide = (command: SettingsCommand, state: SettingsState): readonly Settin
         ? []
         : [{ type: 'EnrolmentTokenRevoked', data: { tokenId, by, at: now } }];
     }
+    case 'TrustSigner': {
+      const { type: _, now, ...signer } = command;
+      const known = state.signers[signer.keyId];
+      if (known?.name === signer.name) return [];
+      if (known === undefined && Object.keys(state.signers).length >= mostSigners) {
+        throw new DomainError(
+          'SIGNER_LIMIT',
+          `${mostSigners} signers are trusted, which is the most. Stop trusting one first.`,
+          { limit: mostSigners },
+        );
+      }
+      return [{ type: 'SignerTrusted', data: { ...signer, at: now } }];
+    }
+    case 'DistrustSigner': {
+      const { keyId, by, now } = command;
+      return state.signers[keyId] === undefined
+        ? []
+        : [{ type: 'SignerDistrusted', data: { keyId, by, at: now } }];
+    }
     default:
       return unreachable(command);
   }
@@ -184,17 +217,10 @@ const consumeToken = (
   return [{ type: 'EnrolmentTokenUsed', data: { tokenId: token.tokenId, deviceId, at: now } }];
 };
 
-/**
- * Throws when the tenant's switches keep sessions away from this device. One that did not say what it is counts as a server
- * when it runs Linux, as in Defender, or a system with that name.
- */
+/** Throws when the tenant's switches keep sessions away from this device. Linux counts as a server, as in Defender. */
 export const refuseSwitchedOff = (
   { switches }: SettingsState,
-  device: {
-    readonly platform: string;
-    readonly osVersion: string;
-    readonly kind?: 'workstation' | 'server';
-  },
+  device: { readonly platform: string; readonly osVersion: string },
 ): void => {
   if (!switches.liveResponse) {
     throw new DomainError(
@@ -202,17 +228,14 @@ export const refuseSwitchedOff = (
       'Live response is switched off for this tenant. An administrator can switch it on.',
     );
   }
-  const kind = device.kind ?? presumedKind(device);
-  if (kind === 'server' && !switches.servers) {
+  const isServer = device.platform === 'linux' || /\bserver\b/i.test(device.osVersion);
+  if (isServer && !switches.servers) {
     throw new DomainError(
       'LIVE_RESPONSE_OFF',
-      'Live response for servers is switched off for this tenant, and this device is one. An administrator can switch it on.',
+      'Live response for servers is switched off for this tenant. An administrator can switch it on.',
     );
   }
 };
-
-const presumedKind = (device: { readonly platform: string; readonly osVersion: string }) =>
-  device.platform === 'linux' || /\bserver\b/i.test(device.osVersion) ? 'server' : 'workstation';
 
 export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = {
   initialState,
@@ -221,7 +244,7 @@ export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = 
 };
 
 export const settingsFold: StreamFold<SettingsState> = {
-  foldVersion: 1,
+  foldVersion: 2,
   initialState,
   evolve: (state, event: DomainEvent) => evolve(state, event as SettingsEvent),
 };

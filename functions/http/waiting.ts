@@ -3,15 +3,12 @@ import { openCommands, type SessionState, sessionFold, sessionStream } from '../
 import type { Services } from '../services.ts';
 
 const shortestPauseMs = 50;
-/**
- * A responder who has paused waits half of this on average before the next command shows. What a followed session costs in a
- * second is in `docs/cost.md`.
- */
+/** A responder who has paused waits half of this on average before the next command shows; an idle session costs four request units a second. */
 const longestPauseMs = 250;
 
 /**
  * Waits until the head of a session has moved past `head`, or `until` (monotonic milliseconds) is over. HTTP and device messages
- * are handled by different instances, so the store is the only meeting place: a look at an unchanged head costs no more than its read.
+ * are handled by different instances, so the store is the only meeting place: a look at an unchanged head costs one request unit.
  */
 export const nextHead = async (
   services: Services,

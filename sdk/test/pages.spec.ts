@@ -12,7 +12,6 @@ const aDevice = (name: string) => ({
   deviceId,
   name,
   platform: 'linux',
-  kind: 'server',
   osVersion: 'Debian 13',
   agentVersion: '0.1.0',
   status: 'enrolled',

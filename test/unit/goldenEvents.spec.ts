@@ -7,6 +7,7 @@ import { deviceFold } from '../../domain/device/index.ts';
 import type { EventEnvelope } from '../../domain/envelope.ts';
 import type { StreamFold } from '../../domain/eventStore.ts';
 import { keysFold } from '../../domain/keys/index.ts';
+import { libraryFold, libraryUploadFold } from '../../domain/library/index.ts';
 import { sessionFold } from '../../domain/session/index.ts';
 import { settingsFold } from '../../domain/settings/index.ts';
 import { slotsFold } from '../../domain/slots/index.ts';
@@ -33,7 +34,7 @@ const named = (type: string): EventEnvelope => {
 
 const domain = join(import.meta.dirname, '..', '..', 'domain');
 /** Every name of an event that the sources declare. */
-const declared = ['session', 'slots', 'device', 'settings', 'access', 'keys']
+const declared = ['session', 'slots', 'device', 'settings', 'access', 'keys', 'library']
   .map((name) => join(domain, name))
   .flatMap((path) =>
     readdirSync(path)
@@ -49,13 +50,17 @@ const folds = {
   settings: settingsFold,
   access: accessFold,
   keys: keysFold,
+  library: libraryFold,
+  libraryUpload: libraryUploadFold,
 } as unknown as Readonly<Record<string, StreamFold<unknown>>>;
 /** What must have happened in the stream before, for an event to say something. */
 const before: Readonly<Record<string, readonly string[]>> = {
   session: ['SessionRequested', 'SessionConnected', 'CommandIssued'],
   slots: ['SlotTaken'],
   device: ['DeviceEnrolled'],
-  settings: ['EnrolmentTokenCreated'],
+  settings: ['EnrolmentTokenCreated', 'SignerTrusted'],
+  library: ['LibraryFileAdded'],
+  libraryUpload: ['LibraryUploadRequested', 'LibraryUploadSubmitted'],
 };
 const changedMembers = (before: unknown, after: unknown): readonly string[] => {
   const [old, now] = [before, after] as readonly Readonly<Record<string, unknown>>[];

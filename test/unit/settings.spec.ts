@@ -122,7 +122,7 @@ describe('switches', () => {
     type: 'SwitchesChanged',
     data: { switches, by: 'cleo', at: 't' },
   });
-  const refusal = (event: SettingsEvent | undefined, device: Parameters<typeof refuseSwitchedOff>[1]) =>
+  const refusal = (event: SettingsEvent | undefined, device: typeof linux) =>
     refusalOf(() => refuseSwitchedOff(given(...(event === undefined ? [] : [event])).state(), device))?.code;
 
   it('keep sessions away from everything, or from servers only', () => {
@@ -134,10 +134,38 @@ describe('switches', () => {
     expect(refusal(off({ servers: false }), server)).toBe('LIVE_RESPONSE_OFF');
     expect(refusal(off({ servers: false }), laptop)).toBeUndefined();
   });
-  it('believe a device that said what it is', () => {
-    const workstation = { ...linux, kind: 'workstation' } as const;
-    expect(refusal(off({ servers: false }), workstation)).toBeUndefined();
-    expect(refusal(off({ servers: false }), { ...laptop, kind: 'server' })).toBe('LIVE_RESPONSE_OFF');
-    expect(refusal(off({ liveResponse: false }), workstation)).toBe('LIVE_RESPONSE_OFF');
+});
+
+describe('trusted signers', () => {
+  const signer = {
+    keyId: 'k1',
+    name: 'Release',
+    algorithm: 'Ed25519',
+    publicKey: 'spki',
+    by: 'ana',
+  } as const;
+  const trust = { type: 'TrustSigner', ...signer, now: '2026-01-01' } as const;
+  const trusted: SettingsEvent = { type: 'SignerTrusted', data: { ...signer, at: '2026-01-01' } };
+  const distrust = { type: 'DistrustSigner', keyId: 'k1', by: 'ana', now: '2026-01-02' } as const;
+
+  it('are trusted and distrusted, each once', () => {
+    given().when(trust).then(trusted);
+    given(trusted).when(trust).thenNothing();
+    given(trusted)
+      .when({ ...trust, name: 'Release team' })
+      .thenTypes('SignerTrusted');
+    given(trusted).when(distrust).thenTypes('SignerDistrusted');
+    given().when(distrust).thenNothing();
+    expect(given(trusted).when(distrust).state().signers).toEqual({});
+  });
+
+  it('are at most 50', () => {
+    const many = Array.from({ length: 50 }, (_, index): SettingsEvent => ({
+      type: 'SignerTrusted',
+      data: { ...signer, keyId: `k${index}`, at: '2026-01-01' },
+    }));
+    given(...many)
+      .when({ ...trust, keyId: 'other' })
+      .thenRefuses('SIGNER_LIMIT');
   });
 });
