@@ -14,6 +14,7 @@ import type { ListedFunction } from './listedFunctions.ts';
 import { listFunctions } from './listedFunctions.ts';
 import type { Log } from './log.ts';
 import { createLog, describe } from './log.ts';
+import { openOutputs } from './outputs/openOutputs.ts';
 import type { NamedValue, RegisteredFunction } from './protocol.ts';
 import { isTrigger } from './protocol.ts';
 import { RequestQueue } from './requestQueue.ts';
@@ -152,6 +153,11 @@ async function assemble(
     extraInputs: ({ fn }) => extraInputs(fn),
   });
   closers.push(() => invoker.close());
+  const outputs = await openOutputs(functions, config.settings);
+  if (outputs !== undefined) {
+    supervisor.deliverTo(outputs);
+    closers.push(() => outputs.close());
+  }
   const context: TriggerContext = {
     settings: config.settings,
     log,

@@ -36,6 +36,10 @@ export interface ServiceBusOptions {
   maxConcurrentCallsPerSession: number;
   maxAutoLockRenewalMs: number;
   sessionIdleTimeoutMs: number;
+  /** Of functions that take batches. */
+  maxMessageBatchSize: number;
+  minMessageBatchSize: number;
+  maxBatchWaitMs: number;
 }
 
 type Json = Record<string, unknown>;
@@ -228,6 +232,13 @@ function refuseVersionMatching(durable: Json): void {
 
 function serviceBusOptions(options: Json): ServiceBusOptions {
   const at = (key: string) => `extensions.serviceBus.${key}`;
+  const maxMessageBatchSize = count(options.maxMessageBatchSize, 1000, at('maxMessageBatchSize'));
+  const minMessageBatchSize = count(options.minMessageBatchSize, 1, at('minMessageBatchSize'));
+  if (minMessageBatchSize > maxMessageBatchSize) {
+    throw new Error(
+      `host.json: ${at('minMessageBatchSize')} (${minMessageBatchSize}) must not exceed ${at('maxMessageBatchSize')} (${maxMessageBatchSize}).`,
+    );
+  }
   return {
     autoCompleteMessages: options.autoCompleteMessages !== false,
     prefetchCount: count(options.prefetchCount, 0, at('prefetchCount'), 0),
@@ -248,6 +259,9 @@ function serviceBusOptions(options: Json): ServiceBusOptions {
       at('maxAutoLockRenewalDuration'),
     ),
     sessionIdleTimeoutMs: timeSpan(options.sessionIdleTimeout, 60_000, at('sessionIdleTimeout')),
+    maxMessageBatchSize,
+    minMessageBatchSize,
+    maxBatchWaitMs: timeSpan(options.maxBatchWaitTime, 30_000, at('maxBatchWaitTime')),
   };
 }
 

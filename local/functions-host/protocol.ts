@@ -8,6 +8,9 @@ export interface TypedData {
   int?: number;
   double?: number;
   http?: HttpValue;
+  collectionString?: { string: string[] };
+  collectionBytes?: { bytes: Uint8Array[] };
+  collectionSint64?: { sint64: number[] };
 }
 
 /** An HTTP request (host to handler) or response (handler to host) in buffered mode. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AppProcessOptions, LoadedApp } from './appProcessHandle.ts';
 import { AppProcessHandle } from './appProcessHandle.ts';
 import { describe } from './log.ts';
+import type { Outputs } from './outputs/outputs.ts';
 import type {
   InvocationResult,
   NamedValue,
@@ -48,6 +49,7 @@ export class Supervisor {
   #next = 0;
   #stopping = false;
   readonly #restarts = new Set<NodeJS.Timeout>();
+  #outputs: Outputs | undefined;
 
   constructor(options: AppProcessOptions) {
     this.#options = options;
@@ -68,6 +70,11 @@ export class Supervisor {
       await Promise.all(this.#slots.map(({ process }) => process.stop(0)));
       throw error;
     }
+  }
+
+  /** An invocation has succeeded only when these have sent what it put out. */
+  deliverTo(outputs: Outputs): void {
+    this.#outputs = outputs;
   }
 
   get functions(): readonly RegisteredFunction[] {
@@ -137,6 +144,7 @@ export class Supervisor {
         ...(input.retryContext !== undefined && { retryContext: input.retryContext }),
         ...(input.traceParent !== undefined && { traceParent: input.traceParent }),
       });
+      await this.#outputs?.deliver(fn, result);
       counters.succeeded += 1;
       if (this.#options.logInvocations) {
         const took = Math.round(performance.now() - begun);

@@ -1,4 +1,5 @@
 import type { HostJson } from './hostJson.ts';
+import { isServiceBusOutput } from './outputs/outputs.ts';
 import type { RegisteredFunction } from './protocol.ts';
 import { isTrigger } from './protocol.ts';
 import { checkNames } from './routes.ts';
@@ -49,7 +50,11 @@ function problemsOf(fn: RegisteredFunction, hostJson: HostJson): string[] {
   }
   for (const binding of Object.values(fn.bindings)) {
     if (binding === fn.bindings[fn.trigger.name]) continue;
-    if (!supportedBindings.includes(binding.type.toLowerCase())) {
+    if (isServiceBusOutput(binding)) {
+      if (!hostJson.hasExtensionBundle) {
+        problems.push(`the output '${binding.type}' needs "extensionBundle" in host.json.`);
+      }
+    } else if (!supportedBindings.includes(binding.type.toLowerCase())) {
       problems.push(
         `the binding '${binding.type}' (${binding.direction}) is not supported by the local Functions host; use the service's SDK.`,
       );

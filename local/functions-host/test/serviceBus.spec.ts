@@ -3,7 +3,7 @@ import type { HostConfig } from '../config.ts';
 import { Notes } from './notes.ts';
 import type { TestBus } from './startBus.ts';
 import { startBus } from './startBus.ts';
-import { eventually, hostJsonWith, startHost, writeApp } from './startHost.ts';
+import { eventually, startHost } from './startHost.ts';
 
 interface Note {
   at: number;
@@ -94,17 +94,6 @@ describe('Service Bus trigger', () => {
       most = Math.max(most, running);
     }
     expect(most).toBe(2);
-  });
-
-  it('E-35 refuses batches instead of half-doing them', async () => {
-    const bus = await startBus(queues);
-    const app = writeApp(
-      `app.serviceBusQueue('many', { connection: 'BUS', queueName: 'plain-queue', cardinality: 'many', handler() {} });`,
-      hostJsonWith(),
-    );
-    await expect(startHost(app, { settings: { BUS: bus.connectionString } })).rejects.toThrow(
-      /cardinality 'many' is not supported/,
-    );
   });
 
   it('E-36 leaves the message locked after success when autoCompleteMessages is off', async () => {

@@ -113,7 +113,7 @@ export async function startHost(app: string, config: Partial<HostConfig> = {}): 
   };
 }
 
-/** Writes a small app that uses the real packages; `source` sees `app` and `df`. */
+/** Writes a small app that uses the real packages; `source` sees `app`, `output` and `df`. */
 export function writeApp(source: string, hostJson: unknown = { version: '2.0' }): string {
   const folder = temporaryFolder();
   symlinkSync(
@@ -127,7 +127,7 @@ export function writeApp(source: string, hostJson: unknown = { version: '2.0' })
   );
   writeFileSync(
     path.join(folder, 'index.cjs'),
-    `const { app } = require('@azure/functions');\nconst df = require('durable-functions');\n${source}`,
+    `const { app, output } = require('@azure/functions');\nconst df = require('durable-functions');\n${source}`,
   );
   return folder;
 }

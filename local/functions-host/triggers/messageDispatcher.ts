@@ -1,16 +1,17 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { describe } from '../log.ts';
 import type { RegisteredFunction } from '../protocol.ts';
-import { messageMetadata, messageValue } from './serviceBusMessage.ts';
+import type { MessageSource } from './messageSource.ts';
+import { batchMetadata, batchValue, messageMetadata, messageValue } from './serviceBusMessage.ts';
 import type { TriggerContext } from './trigger.ts';
 
 const RETRY_DELAY_MS = 500;
 const SHORTEST_RENEWAL_MS = 200;
 
-/** Runs the function for a message and settles it: complete on success, abandon on failure. */
+/** Runs the function for a message or a batch and settles it: complete on success, abandon on failure. */
 export class Dispatcher {
   readonly #fn: RegisteredFunction;
-  readonly #queueName: string;
+  readonly #sourceName: string;
   readonly #autoComplete: boolean;
   readonly #renewForMs: number;
   readonly #context: TriggerContext;
@@ -20,12 +21,12 @@ export class Dispatcher {
   /** `renewForMs` 0 leaves locks alone; a session's lock is the session receiver's matter. */
   constructor(
     fn: RegisteredFunction,
-    queueName: string,
+    source: MessageSource,
     behaviour: { autoComplete: boolean; renewForMs: number },
     context: TriggerContext,
   ) {
     this.#fn = fn;
-    this.#queueName = queueName;
+    this.#sourceName = source.name;
     this.#autoComplete = behaviour.autoComplete;
     this.#renewForMs = behaviour.renewForMs;
     this.#context = context;
@@ -37,8 +38,12 @@ export class Dispatcher {
     }
   }
 
-  dispatch(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage): Promise<void> {
-    const work = this.#run(receiver, message);
+  /** A list is one invocation and succeeds or fails as a whole. */
+  dispatch(
+    receiver: ServiceBusReceiver,
+    given: ServiceBusReceivedMessage | readonly ServiceBusReceivedMessage[],
+  ): Promise<void> {
+    const work = this.#run(receiver, given);
     this.#running.add(work);
     return work.finally(() => this.#running.delete(work));
   }
@@ -47,34 +52,39 @@ export class Dispatcher {
     await Promise.allSettled(this.#running);
   }
 
-  async #run(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage): Promise<void> {
+  async #run(
+    receiver: ServiceBusReceiver,
+    given: ServiceBusReceivedMessage | readonly ServiceBusReceivedMessage[],
+  ): Promise<void> {
     this.recovered();
-    const { log } = this.#context;
-    const stopRenewing = this.#keepLocked(receiver, message);
+    const { trigger, name } = this.#fn;
+    const messages = isBatch(given) ? given : [given];
+    const settleAll = (settle: (message: ServiceBusReceivedMessage) => Promise<void>) =>
+      Promise.all(
+        messages.map((message) =>
+          settle(message).catch((refusal: unknown) => this.#settlementFailed(message, refusal)),
+        ),
+      );
+    const stopRenewing = isBatch(given) ? () => undefined : this.#keepLocked(receiver, given);
     try {
+      const data = isBatch(given)
+        ? batchValue(given, trigger.dataType)
+        : messageValue(given, trigger.dataType);
       await this.#context.invoke(this.#fn, {
-        inputData: [
-          { name: this.#fn.trigger.name, data: messageValue(message, this.#fn.trigger.dataType) },
-          ...this.#context.extraInputs(this.#fn),
-        ],
-        triggerMetadata: messageMetadata(message),
+        inputData: [{ name: trigger.name, data }, ...this.#context.extraInputs(this.#fn)],
+        triggerMetadata: isBatch(given) ? batchMetadata(given) : messageMetadata(given),
       });
     } catch (error) {
-      log.error(
-        'host',
-        `${this.#fn.name} failed, message ${message.messageId} is abandoned (delivery ${(message.deliveryCount ?? 0) + 1}): ${describe(error)}`,
-      );
-      await receiver
-        .abandonMessage(message)
-        .catch((refusal: unknown) => this.#settlementFailed(message, refusal));
+      const what = isBatch(given)
+        ? `a batch of ${given.length} is abandoned`
+        : `message ${given.messageId} is abandoned (delivery ${(given.deliveryCount ?? 0) + 1})`;
+      this.#context.log.error('host', `${name} failed, ${what}: ${describe(error)}`);
+      await settleAll((message) => receiver.abandonMessage(message));
       return;
     } finally {
       stopRenewing();
     }
-    if (!this.#autoComplete) return;
-    await receiver
-      .completeMessage(message)
-      .catch((refusal: unknown) => this.#settlementFailed(message, refusal));
+    if (this.#autoComplete) await settleAll((message) => receiver.completeMessage(message));
   }
 
   /**
@@ -118,13 +128,17 @@ export class Dispatcher {
     this.#connectionFailed = true;
     this.#context.log.warn(
       'host',
-      `${this.#fn.name}: queue '${this.#queueName}' cannot be read, trying again every ${RETRY_DELAY_MS} ms: ${describe(error)}`,
+      `${this.#fn.name}: ${this.#sourceName} cannot be read, trying again every ${RETRY_DELAY_MS} ms: ${describe(error)}`,
     );
   }
 
   recovered(): void {
     if (!this.#connectionFailed) return;
     this.#connectionFailed = false;
-    this.#context.log.info('host', `${this.#fn.name}: queue '${this.#queueName}' is read again`);
+    this.#context.log.info('host', `${this.#fn.name}: ${this.#sourceName} is read again`);
   }
 }
+
+const isBatch = (
+  given: ServiceBusReceivedMessage | readonly ServiceBusReceivedMessage[],
+): given is readonly ServiceBusReceivedMessage[] => Array.isArray(given);

@@ -1,19 +1,18 @@
-import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusOptions } from '../hostJson.ts';
 import type { RegisteredFunction } from '../protocol.ts';
-import { expandSettings, resolveConnection } from '../settings.ts';
-import { managedIdentity } from './managedIdentity.ts';
+import { connectServiceBus } from '../serviceBusConnection.ts';
+import { BatchListener } from './batchListener.ts';
 import { Dispatcher } from './messageDispatcher.ts';
-import { setNoDelayOnClientSockets } from './noDelay.ts';
+import type { MessageSource } from './messageSource.ts';
+import { messageSource } from './messageSource.ts';
 import { SessionPool } from './sessionPool.ts';
 import type { Listener, TriggerContext } from './trigger.ts';
 
-/** The SDK's default of 30 s makes a broker restart look like an outage. */
-const RETRY_DELAY_MS = 500;
-
 /**
- * Listens on a queue, with sessions when `isSessionsEnabled`. Keeps reconnecting; a failing connection is logged once.
- * @throws for what this host does not support (topics, batches) and for missing settings.
+ * Listens on a queue or subscription, with sessions when `isSessionsEnabled`, in batches with `cardinality: many`.
+ * Keeps reconnecting; a failing connection is logged once.
+ * @throws for what this host does not support (the SDK binding, several calls per session) and for missing settings.
  */
 export function startServiceBusTrigger(
   fn: RegisteredFunction,
@@ -22,14 +21,6 @@ export function startServiceBusTrigger(
 ): Listener {
   const where = `Function '${fn.name}'`;
   const { trigger } = fn;
-  if (trigger.topicName !== undefined) {
-    throw new Error(`${where}: topics are not supported by the local Functions host; use a queue.`);
-  }
-  if (String(trigger.cardinality ?? 'one').toLowerCase() === 'many') {
-    throw new Error(
-      `${where}: cardinality 'many' is not supported by the local Functions host; use single dispatch.`,
-    );
-  }
   if (trigger.sdkBinding === true) {
     throw new Error(`${where}: the SDK binding is not supported by the local Functions host.`);
   }
@@ -38,32 +29,25 @@ export function startServiceBusTrigger(
       'host.json: extensions.serviceBus.maxConcurrentCallsPerSession other than 1 is not supported by the local Functions host.',
     );
   }
-  const queueName = expandSettings(String(trigger.queueName ?? ''), context.settings, `${where}, queueName`);
-  if (queueName === '') throw new Error(`${where}: queueName is missing.`);
+  const source = messageSource(fn, context.settings);
   const sessions = trigger.isSessionsEnabled === true;
   const client = connect(fn, sessions, context);
+  const many = String(trigger.cardinality ?? 'one').toLowerCase() === 'many';
   const behaviour = {
     autoComplete: autoCompletes(fn, options),
-    renewForMs: sessions ? 0 : options.maxAutoLockRenewalMs,
+    renewForMs: sessions || many ? 0 : options.maxAutoLockRenewalMs,
   };
-  const dispatcher = new Dispatcher(fn, queueName, behaviour, context);
+  const dispatcher = new Dispatcher(fn, source, behaviour, context);
+  if (many) return new BatchListener(client, source, options, dispatcher, sessions);
   return sessions
-    ? new SessionPool(client, queueName, options, dispatcher)
-    : new QueueListener(client, queueName, options, dispatcher);
+    ? new SessionPool(client, source, options, dispatcher)
+    : new MessageListener(client, source, options, dispatcher);
 }
 
 /** One client, so one connection, per function: it only receives, which is what the SDK does without delays. */
 function connect(fn: RegisteredFunction, sessions: boolean, { settings }: TriggerContext): ServiceBusClient {
-  setNoDelayOnClientSockets();
-  const name = String(fn.trigger.connection ?? 'AzureWebJobsServiceBus');
-  const connection = resolveConnection(settings, name, 'fullyQualifiedNamespace', `Function '${fn.name}'`);
   // Accepting a session has its own loop; retries of the SDK below it would only hide why it fails.
-  const retryOptions = sessions
-    ? { retryDelayInMs: RETRY_DELAY_MS, maxRetries: 0 }
-    : { retryDelayInMs: RETRY_DELAY_MS };
-  return connection.kind === 'connectionString'
-    ? new ServiceBusClient(connection.value, { retryOptions })
-    : new ServiceBusClient(connection.endpoint, managedIdentity(connection.clientId), { retryOptions });
+  return connectServiceBus(fn.trigger, settings, `Function '${fn.name}'`, sessions ? 0 : undefined);
 }
 
 const autoCompletes = (fn: RegisteredFunction, options: ServiceBusOptions): boolean =>
@@ -71,20 +55,20 @@ const autoCompletes = (fn: RegisteredFunction, options: ServiceBusOptions): bool
     ? fn.trigger.autoCompleteMessages
     : options.autoCompleteMessages;
 
-class QueueListener implements Listener {
+class MessageListener implements Listener {
   readonly #client: ServiceBusClient;
   readonly #dispatcher: Dispatcher;
   readonly #subscription: { close(): Promise<void> };
 
   constructor(
     client: ServiceBusClient,
-    queueName: string,
+    source: MessageSource,
     options: ServiceBusOptions,
     dispatcher: Dispatcher,
   ) {
     this.#client = client;
     this.#dispatcher = dispatcher;
-    const receiver = client.createReceiver(queueName, {
+    const receiver = source.receiver(client, {
       maxAutoLockRenewalDurationInMs: 0, // the dispatcher renews
       skipParsingBodyAsJson: true,
     });

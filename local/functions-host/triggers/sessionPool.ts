@@ -3,6 +3,7 @@ import type { ServiceBusClient, ServiceBusSessionReceiver } from '@azure/service
 import { isServiceBusError } from '@azure/service-bus';
 import type { ServiceBusOptions } from '../hostJson.ts';
 import type { Dispatcher } from './messageDispatcher.ts';
+import type { MessageSource } from './messageSource.ts';
 import type { Listener } from './trigger.ts';
 
 /**
@@ -15,7 +16,7 @@ const RETRY_DELAY_MS = 500;
 /** Serves up to `maxConcurrentSessions` sessions; each is kept until nothing arrived for `sessionIdleTimeout`. */
 export class SessionPool implements Listener {
   readonly #client: ServiceBusClient;
-  readonly #queueName: string;
+  readonly #source: MessageSource;
   readonly #options: ServiceBusOptions;
   readonly #dispatcher: Dispatcher;
   readonly #served = new Set<ServedSession>();
@@ -24,12 +25,12 @@ export class SessionPool implements Listener {
 
   constructor(
     client: ServiceBusClient,
-    queueName: string,
+    source: MessageSource,
     options: ServiceBusOptions,
     dispatcher: Dispatcher,
   ) {
     this.#client = client;
-    this.#queueName = queueName;
+    this.#source = source;
     this.#options = options;
     this.#dispatcher = dispatcher;
     this.#fill();
@@ -57,7 +58,7 @@ export class SessionPool implements Listener {
 
   async #acceptNext(): Promise<void> {
     try {
-      const receiver = await this.#client.acceptNextSession(this.#queueName, {
+      const receiver = await this.#source.nextSession(this.#client, {
         maxAutoLockRenewalDurationInMs: this.#options.maxAutoLockRenewalMs,
         skipParsingBodyAsJson: true,
         abortSignal: this.#abort.signal,
