@@ -163,7 +163,7 @@ export class DurableEngine {
   }
 
   purge(ids: readonly string[]): void {
-    this.store.purge(ids);
+    for (const released of this.store.purge(ids)) this.#wake(released);
     for (const id of ids) this.#orchestrations.forget(id);
   }
 

@@ -52,6 +52,8 @@ export class EntityRunner {
     if (consumed.length === 0) return undefined;
     const next = batch.length === 0 ? entity : await this.#runBatch(entity, batch, messages);
     if (this.#context.isClosed()) return undefined;
+    // Purged while the batch ran: what was read before must not bring its lock back.
+    if (next.lockedBy !== null && store.instance(next.lockedBy) === undefined) next.lockedBy = null;
     store.commitEntity(next, consumed, messages);
     const wakes = messages.map(({ to, dueMs }) => ({ id: to, dueMs }));
     if (consumed.length < waiting.length) wakes.push({ id, dueMs: 0 });

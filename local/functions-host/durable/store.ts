@@ -140,6 +140,7 @@ export class DurableStore {
       dropTask: prepare('DELETE FROM tasks WHERE n = ?'),
       dropTasks: prepare('DELETE FROM tasks WHERE id = ?'),
       entity: prepare('SELECT * FROM entities WHERE id = ?'),
+      releaseLocks: prepare('UPDATE entities SET lockedBy = NULL WHERE lockedBy = ? RETURNING id'),
       putEntity: prepare('INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?)'),
     };
   }
@@ -343,13 +344,15 @@ export class DurableStore {
     });
   }
 
-  purge(ids: readonly string[]): void {
-    this.#transaction(() => {
-      for (const id of ids) {
+  /** Removes instances; gives the ids of the entities whose locks they held and hold no longer. */
+  purge(ids: readonly string[]): string[] {
+    return this.#transaction(() =>
+      ids.flatMap((id) => {
         this.#forget(id);
         this.#statements.dropInstance.run(id);
-      }
-    });
+        return this.#statements.releaseLocks.all(id).map((row) => String(row.id));
+      }),
+    );
   }
 
   #forget(id: string): void {

@@ -95,4 +95,18 @@ describe('critical sections', () => {
     expect((await durable.ended(last)).output).toBe('left');
     await becomes('f', 1);
   });
+
+  it('end when their orchestration is purged', async () => {
+    const holder = await durable.begin('holdsLock', { key: 'g' });
+    await durable.waiting(holder);
+    await signal('g', 'add', 1);
+    const other = await durable.begin('holdsLock', { key: 'g' });
+    await durable.reaches(other, 'Running');
+    expect(await read('g')).toBeUndefined();
+    expect((await durable.api('DELETE', `instances/${holder}`)).status).toBe(200);
+    await becomes('g', 1);
+    await durable.waiting(other);
+    await durable.raise(other, 'leave', 1);
+    expect((await durable.ended(other)).output).toBe('left');
+  });
 });
