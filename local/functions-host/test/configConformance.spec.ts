@@ -138,13 +138,13 @@ describe('configuration traps of Azure', () => {
     await expect(startHost(writeApp(queue, hostJsonWith()))).rejects.toThrow(
       /'queueTrigger' is not supported/,
     );
-    const output = `app.http('h', { extraOutputs: [require('@azure/functions').output.serviceBusQueue({ connection: 'B', queueName: 'q' })], handler() {} });`;
+    const output = `app.http('h', { extraOutputs: [output.storageQueue({ connection: 'S', queueName: 'q' })], handler() {} });`;
     await expect(startHost(writeApp(output, hostJsonWith()))).rejects.toThrow(
-      /binding 'serviceBus' \(out\) is not supported/,
+      /binding 'queue' \(out\) is not supported/,
     );
-    const topic = `app.serviceBusTopic('t', { connection: 'B', topicName: 't', subscriptionName: 's', handler() {} });`;
-    await expect(startHost(writeApp(topic, hostJsonWith()), { settings: { B: 'x' } })).rejects.toThrow(
-      /topics are not supported/,
+    const sdk = `app.serviceBusQueue('q', { connection: 'B', queueName: 'q', sdkBinding: true, handler() {} });`;
+    await expect(startHost(writeApp(sdk, hostJsonWith()), { settings: { B: 'x' } })).rejects.toThrow(
+      /the SDK binding is not supported/,
     );
   });
 
