@@ -1,4 +1,6 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { deviceKinds } from '../contracts/device.ts';
+import type { EnrolOptions } from './enrol.ts';
 import { defaultStateDirectory } from './settings/stateDirectory.ts';
 import { agentVersion } from './version.ts';
 
@@ -23,12 +25,13 @@ export const runCommandLine = async (argv: readonly string[]): Promise<void> => 
     .option(...state)
     .option('--name <name>', 'name to show for this device; its host name unless given')
     .option('--ca-file <file>', 'PEM file of a further certificate authority to trust')
-    .action(
-      async (options: { server: string; token: string; state: string; name?: string; caFile?: string }) => {
-        const { enrol } = await import('./enrol.ts');
-        process.stdout.write(`${await enrol(options)}\n`);
-      },
-    );
+    .addOption(
+      new Option('--kind <kind>', 'what this device is used as; found out unless given').choices(deviceKinds),
+    )
+    .action(async (options: EnrolOptions) => {
+      const { enrol } = await import('./enrol.ts');
+      process.stdout.write(`${await enrol(options)}\n`);
+    });
   for (const [name, description] of [
     ['install', 'make the agent a service that the system starts and restarts (systemd)'],
     ['uninstall', 'take the service away; the key and the journal stay'],

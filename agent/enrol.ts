@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { KeySet } from '../contracts/device.ts';
+import type { DeviceKind, KeySet } from '../contracts/device.ts';
 import { verifyKeySet, walkKeySets } from '../evidence/commandSignature.ts';
+import { deviceKind } from './platform/deviceKind.ts';
 import { agentPlatform, hostFacts } from './platform/hostFacts.ts';
 import { readAgentSettings, writeAgentSettings } from './settings/agentSettings.ts';
 import { trustAuthorities } from './settings/authorities.ts';
@@ -16,6 +17,8 @@ export interface EnrolOptions {
   readonly state: string;
   readonly name?: string;
   readonly caFile?: string;
+  /** What the device is used as; found out unless given. */
+  readonly kind?: DeviceKind;
 }
 
 /** Makes this device known to a backend. Returns a sentence for whoever ran it. */
@@ -29,6 +32,7 @@ export const enrol = async (options: EnrolOptions): Promise<string> => {
     return `This device is enrolled already, as ${known.deviceId}. Nothing was changed.`;
   }
   if (caFile !== null) trustAuthorities(caFile);
+  const kind = options.kind ?? deviceKind();
   const { privateKey, publicKey } = ensureDeviceKey(options.state);
   const { isNew, tenantId, deviceId, kid, keySets } = await new Backend(server).enrol(
     {
@@ -36,6 +40,7 @@ export const enrol = async (options: EnrolOptions): Promise<string> => {
       publicKey,
       name: options.name ?? hostname(),
       platform: agentPlatform,
+      ...(kind === null ? {} : { kind }),
       osVersion: hostFacts().osVersion,
       agentVersion,
     },

@@ -14,6 +14,10 @@ const id = z.string().min(1).max(128);
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 export const platforms = ['linux', 'macos', 'windows'] as const;
 export const platform = z.enum(platforms);
+/** What a device is used as: the switch "live response for servers" asks for it. */
+export const deviceKinds = ['workstation', 'server'] as const;
+export const deviceKind = z.enum(deviceKinds);
+export type DeviceKind = z.infer<typeof deviceKind>;
 const size = z.number().int().nonnegative();
 
 /** Text that may not be valid UTF-8: then `bytes` is the original in base64 and `text` a readable form. */
@@ -227,6 +231,8 @@ export const enrolRequest = z.strictObject({
   name: z.string().min(1).max(255),
   platform,
   osVersion: z.string().max(255),
+  /** Absent when the agent could not tell, or is older than the question. */
+  kind: deviceKind.optional(),
   agentVersion: z.string().max(50),
   /** JWT signed by the device's key: `aud` {@link enrolAudience}, `jti`, `iat`, `exp`, `token_sha256`. */
   proof: z.string(),

@@ -1,7 +1,7 @@
 /** Shapes of the HTTP API: the source of `openapi.json`. Times are UTC ISO 8601, durations seconds, sizes bytes. */
 import * as z from 'zod';
 import { limitBounds, limitProfiles } from '../domain/limits.ts';
-import { keySet, platform, sha256Hex, text } from './device.ts';
+import { deviceKind, keySet, platform, sha256Hex, text } from './device.ts';
 
 export const uuid = z.uuid();
 const time = z.iso.datetime();
@@ -156,6 +156,8 @@ export const deviceResource = z.object({
   deviceId: z.string(),
   name: z.string(),
   platform,
+  /** Null when its agent did not say at enrolment. */
+  kind: deviceKind.nullable(),
   osVersion: z.string(),
   agentVersion: z.string(),
   status: z.enum(['enrolled', 'retired']),

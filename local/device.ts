@@ -29,6 +29,8 @@ export interface LocalDeviceOptions {
   /** Makes an enrolment token; not asked for when this folder holds an enrolled device. */
   readonly enrolmentToken: () => Promise<string>;
   readonly name?: string;
+  /** What the device says it is used as; it finds out unless given. */
+  readonly kind?: 'workstation' | 'server';
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -72,7 +74,7 @@ const enrolledAs = async (stateDir: string, server: string): Promise<string | un
 
 const enrol = async (
   cloud: Pick<Cloud, 'url' | 'caFile'>,
-  { stateDir, enrolmentToken, name }: LocalDeviceOptions,
+  { stateDir, enrolmentToken, name, kind }: LocalDeviceOptions,
 ): Promise<string> => {
   await promisify(execFile)(process.execPath, [
     agentBundle,
@@ -86,6 +88,7 @@ const enrol = async (
     '--ca-file',
     cloud.caFile,
     ...(name === undefined ? [] : ['--name', name]),
+    ...(kind === undefined ? [] : ['--kind', kind]),
   ]);
   const deviceId = await enrolledAs(stateDir, cloud.url);
   if (deviceId === undefined) throw new Error(`The agent enrolled but left no settings in ${stateDir}.`);

@@ -15,9 +15,11 @@ export const devices = async (options: GlobalOptions & JsonOption): Promise<numb
     return exitCodes.completed;
   }
   printTable(
-    ['Name', 'Platform', 'OS', 'Agent', 'Status', 'Last seen', 'Id'].map((title) => ({ title })),
-    found.map(({ name, platform, osVersion, agentVersion, status, lastSeen, deviceId }) =>
-      [name, platform, osVersion, agentVersion, status, shownTime(lastSeen), deviceId].map(cellOf),
+    ['Name', 'Platform', 'Kind', 'OS', 'Agent', 'Status', 'Last seen', 'Id'].map((title) => ({ title })),
+    found.map(({ name, platform, kind, osVersion, agentVersion, status, lastSeen, deviceId }) =>
+      [name, platform, kind ?? '', osVersion, agentVersion, status, shownTime(lastSeen), deviceId].map(
+        cellOf,
+      ),
     ),
     'No devices are enrolled. Make a token for one: lr enrolment-token',
     options,

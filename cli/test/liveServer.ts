@@ -344,6 +344,7 @@ const aDevice = (changes: Partial<DeviceResource> = {}): DeviceResource => ({
   deviceId,
   name: 'web-01',
   platform: 'linux',
+  kind: 'server',
   osVersion: 'Debian 13',
   agentVersion: '0.1.0',
   status: 'enrolled',

@@ -6,6 +6,8 @@ export type DeviceEvent =
         readonly deviceId: string;
         readonly name: string;
         readonly platform: string;
+        /** Lacking in old events, and when the device could not tell. */
+        readonly kind?: 'workstation' | 'server';
         readonly osVersion: string;
         readonly agentVersion: string;
         /** Public Ed25519 key of the device, as JWK. */

@@ -217,10 +217,17 @@ const consumeToken = (
   return [{ type: 'EnrolmentTokenUsed', data: { tokenId: token.tokenId, deviceId, at: now } }];
 };
 
-/** Throws when the tenant's switches keep sessions away from this device. Linux counts as a server, as in Defender. */
+/**
+ * Throws when the tenant's switches keep sessions away from this device. One that did not say what it is counts as a server
+ * when it runs Linux, as in Defender, or a system with that name.
+ */
 export const refuseSwitchedOff = (
   { switches }: SettingsState,
-  device: { readonly platform: string; readonly osVersion: string },
+  device: {
+    readonly platform: string;
+    readonly osVersion: string;
+    readonly kind?: 'workstation' | 'server';
+  },
 ): void => {
   if (!switches.liveResponse) {
     throw new DomainError(
@@ -228,14 +235,17 @@ export const refuseSwitchedOff = (
       'Live response is switched off for this tenant. An administrator can switch it on.',
     );
   }
-  const isServer = device.platform === 'linux' || /\bserver\b/i.test(device.osVersion);
-  if (isServer && !switches.servers) {
+  const kind = device.kind ?? presumedKind(device);
+  if (kind === 'server' && !switches.servers) {
     throw new DomainError(
       'LIVE_RESPONSE_OFF',
-      'Live response for servers is switched off for this tenant. An administrator can switch it on.',
+      'Live response for servers is switched off for this tenant, and this device is one. An administrator can switch it on.',
     );
   }
 };
+
+const presumedKind = (device: { readonly platform: string; readonly osVersion: string }) =>
+  device.platform === 'linux' || /\bserver\b/i.test(device.osVersion) ? 'server' : 'workstation';
 
 export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = {
   initialState,

@@ -7,6 +7,8 @@ export interface DeviceRow {
   readonly deviceId: string;
   readonly name: string;
   readonly platform: string;
+  /** Null when the device did not say. */
+  readonly kind: 'workstation' | 'server' | null;
   readonly osVersion: string;
   readonly agentVersion: string;
   readonly status: 'enrolled' | 'retired';
@@ -15,10 +17,10 @@ export interface DeviceRow {
 }
 
 export const deviceView: View<DeviceRow> = {
-  name: 'deviceView-v1',
+  name: 'deviceView-v2',
   concerns: (streamId) => streamId.startsWith('device-'),
   keyOf: ({ streamId }) => streamId.slice('device-'.length),
-  partition: (tenantId) => `${tenantId}|deviceView-v1`,
+  partition: (tenantId) => `${tenantId}|deviceView-v2`,
   sortKey: (row) => `${row.name}|${row.deviceId}`,
   apply: (row, envelope) => fold(row, envelope),
 };
@@ -26,11 +28,12 @@ export const deviceView: View<DeviceRow> = {
 const fold = (row: DeviceRow | undefined, envelope: EventEnvelope): DeviceRow => {
   const event = { type: envelope.type, data: envelope.data } as DeviceEvent;
   if (event.type === 'DeviceEnrolled') {
-    const { deviceId, name, platform, osVersion, agentVersion, at } = event.data;
+    const { deviceId, name, platform, kind = null, osVersion, agentVersion, at } = event.data;
     return {
       deviceId,
       name,
       platform,
+      kind,
       osVersion,
       agentVersion,
       status: 'enrolled',

@@ -17,7 +17,7 @@ export const enrolDevice = (services: Services): Route => ({
   method: 'POST',
   path: 'devices/enrol',
   handle: answering(async (request, _context, correlationId) => {
-    const { token, publicKey, proof, name, platform, osVersion, agentVersion } = await bodyOf(
+    const { token, publicKey, proof, name, platform, kind, osVersion, agentVersion } = await bodyOf(
       request,
       enrolRequest,
     );
@@ -47,6 +47,7 @@ export const enrolDevice = (services: Services): Route => ({
       deviceId,
       name,
       platform,
+      ...(kind === undefined ? {} : { kind }),
       osVersion,
       agentVersion,
       publicKey,

@@ -12,6 +12,7 @@ const aDevice = (name: string) => ({
   deviceId,
   name,
   platform: 'linux',
+  kind: 'server',
   osVersion: 'Debian 13',
   agentVersion: '0.1.0',
   status: 'enrolled',

@@ -1,5 +1,6 @@
 import { expect, inject, it } from 'vitest';
 import { ApiError } from '../../sdk/index.ts';
+import { aKeyPair, requestEnrolment } from '../support/enrolledDevices.ts';
 import { responder } from '../support/responders.ts';
 
 it('takes a profile of limits, and single limits over it', async () => {
@@ -35,3 +36,19 @@ it.each([{ liveResponse: false }, { servers: false }])(
     expect((await ana.disconnect(sessionId)).status).toBe('ended');
   },
 );
+
+it('lets a device in that says it is a workstation, when servers are switched off', async () => {
+  const [cleo, ana] = [responder('cleo'), responder('ana')];
+  const { token } = await ana.createEnrolmentToken({ uses: 1 });
+  const { body } = await requestEnrolment(token, aKeyPair(), 'laptop', { kind: 'workstation' });
+  const { deviceId } = body as { readonly deviceId: string };
+  expect(await ana.device(deviceId)).toMatchObject({ kind: 'workstation', platform: 'linux' });
+  const { switches: before } = await cleo.settings();
+  await cleo.changeSettings({ switches: { servers: false } });
+  try {
+    const { sessionId } = await ana.openSession({ deviceId, reason: 'test' });
+    expect((await ana.disconnect(sessionId)).status).toBe('ended');
+  } finally {
+    await cleo.changeSettings({ switches: before });
+  }
+});

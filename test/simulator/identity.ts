@@ -28,7 +28,15 @@ export const enrolSimulated = async (
   const jwk = privateKey.export({ format: 'jwk' }) as JsonWebKey & DevicePublicKey & { readonly d: string };
   const { kty, crv, x, d } = jwk;
   const { tenantId, deviceId, kid, keySets } = await new Backend(server).enrol(
-    { token, publicKey: { kty, crv, x }, name, platform: 'linux', osVersion: 'simulated', agentVersion },
+    {
+      token,
+      publicKey: { kty, crv, x },
+      name,
+      platform: 'linux',
+      kind: 'server',
+      osVersion: 'simulated',
+      agentVersion,
+    },
     privateKey,
   );
   const newest = [...keySets].sort((a, b) => b.version - a.version)[0];

@@ -50,6 +50,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       stateDir: join(dataDir, 'device'),
       enrolmentToken: async () => (await administrator.createEnrolmentToken({ uses: 1 })).token,
       name: 'this-machine',
+      // Whatever the machine is that runs the tests.
+      kind: 'server',
     });
   } catch (error) {
     await stop();

@@ -122,7 +122,7 @@ describe('switches', () => {
     type: 'SwitchesChanged',
     data: { switches, by: 'cleo', at: 't' },
   });
-  const refusal = (event: SettingsEvent | undefined, device: typeof linux) =>
+  const refusal = (event: SettingsEvent | undefined, device: Parameters<typeof refuseSwitchedOff>[1]) =>
     refusalOf(() => refuseSwitchedOff(given(...(event === undefined ? [] : [event])).state(), device))?.code;
 
   it('keep sessions away from everything, or from servers only', () => {
@@ -133,6 +133,12 @@ describe('switches', () => {
     expect(refusal(off({ servers: false }), linux)).toBe('LIVE_RESPONSE_OFF');
     expect(refusal(off({ servers: false }), server)).toBe('LIVE_RESPONSE_OFF');
     expect(refusal(off({ servers: false }), laptop)).toBeUndefined();
+  });
+  it('believe a device that said what it is', () => {
+    const workstation = { ...linux, kind: 'workstation' } as const;
+    expect(refusal(off({ servers: false }), workstation)).toBeUndefined();
+    expect(refusal(off({ servers: false }), { ...laptop, kind: 'server' })).toBe('LIVE_RESPONSE_OFF');
+    expect(refusal(off({ liveResponse: false }), workstation)).toBe('LIVE_RESPONSE_OFF');
   });
 });
 
