@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import tls from 'node:tls';
 import { userToken } from '../../local/accessTokens.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { startCloud } from '../../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../../local/device.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
+import {
+  durableBetween,
+  invocationsBetween,
+  readHostCounters,
+  readStoreCounters,
+  resetStoreCounters,
+} from './counters.ts';
 import { familyOf, load, machine, processorTime, residentMemory } from './machine.ts';
 import { openSession } from './roundTrips.ts';
 import { milliseconds, percentile, table } from './statistics.ts';
@@ -16,48 +23,6 @@ const dataDir = join(root, '.local', `bench-${process.pid}`);
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 200);
 const idleSeconds = 10;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-interface Counters {
-  readonly [kind: string]: { readonly count: number; readonly requestUnits: number };
-}
-
-const cosmosCounters = async (cloud: Cloud, action: '' | '/reset'): Promise<Counters> => {
-  const { createHmac } = await import('node:crypto');
-  const path = `_local/counters${action}`;
-  const date = new Date().toUTCString();
-  const method = action === '' ? 'get' : 'post';
-  const signature = createHmac('sha256', Buffer.from(cloud.cosmos.masterKey, 'base64'))
-    .update(`${method}\n${action === '' ? '_local' : 'reset'}\n_local/counters\n${date.toLowerCase()}\n\n`)
-    .digest('base64');
-  const response = await fetch(`${cloud.cosmos.endpoint}/${path}`, {
-    method: method.toUpperCase(),
-    headers: { 'x-ms-date': date, authorization: encodeURIComponent(`type=master&ver=1.0&sig=${signature}`) },
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`counters: ${response.status} ${text}`);
-  return text === '' ? {} : (JSON.parse(text) as Counters);
-};
-
-const hostStatus = async (cloud: Cloud): Promise<Record<string, unknown>> => {
-  const response = await fetch(`${cloud.url}/admin/host/status`, {
-    headers: { 'x-functions-key': cloud.masterKey },
-  });
-  return (await response.json()) as Record<string, unknown>;
-};
-
-type HostStatus = Awaited<ReturnType<typeof hostStatus>>;
-
-const durable = (status: HostStatus, counter: string): number =>
-  (status['durable'] as Readonly<Record<string, number>>)[counter] ?? Number.NaN;
-
-/** Invocations of the functions whose name begins so, between two looks. */
-const invocations = (after: HostStatus, before: HostStatus, name: string): number => {
-  const total = (status: HostStatus): number =>
-    Object.entries(status['invocations'] as Readonly<Record<string, { readonly succeeded: number }>>)
-      .filter(([of]) => of.startsWith(name))
-      .reduce((sum, [, { succeeded }]) => sum + succeeded, 0);
-  return total(after) - total(before);
-};
 
 /** What the commands of a session left in its stream, per command. */
 const storedPerCommand = async (client: LiveResponseClient, sessionId: string) => {
@@ -108,12 +73,12 @@ try {
   // ---- one session
   const session = await openSession(client, first.deviceId);
   for (let warm = 0; warm < 20; warm += 1) await session.roundTrip('cd /');
-  await cosmosCounters(cloud, '/reset');
-  const before = await hostStatus(cloud);
+  await resetStoreCounters(cloud);
+  const before = await readHostCounters(cloud);
   const one: number[] = [];
   for (let round = 0; round < rounds; round += 1) one.push(await session.roundTrip('cd /'));
-  const counters = await cosmosCounters(cloud, '');
-  const after = await hostStatus(cloud);
+  const counters = await readStoreCounters(cloud);
+  const after = await readHostCounters(cloud);
   const perCommand = await storedPerCommand(client, session.sessionId);
   await session.close();
 
@@ -163,16 +128,11 @@ try {
         ['bytes of events', Math.round(perCommand.bytes)],
         [
           'Service Bus messages up (handled by the host)',
-          (invocations(after, before, 'receiveSessionMessage') / rounds).toFixed(2),
+          (invocationsBetween(before, after, 'receiveSessionMessage') / rounds).toFixed(2),
         ],
         ['Service Bus messages down (signed commands)', perCommand.signed.toFixed(2)],
-        [
-          'orchestration steps',
-          ((durable(after, 'orchestrationSteps') - durable(before, 'orchestrationSteps')) / rounds).toFixed(
-            2,
-          ),
-        ],
-        ['activities', ((durable(after, 'activities') - durable(before, 'activities')) / rounds).toFixed(2)],
+        ['orchestration steps', (durableBetween(before, after, 'orchestrationSteps') / rounds).toFixed(2)],
+        ['activities', (durableBetween(before, after, 'activities') / rounds).toFixed(2)],
       ],
     ),
     'Each message is three operations of the broker: send, receive, complete. The durable steps are those of the supervisor, which sleeps and wakes by time, not by command.',
