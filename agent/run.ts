@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { crashPointIn } from './crashPoint.ts';
 import { DiskReserve, isOutOfRoom } from './journal/diskReserve.ts';
 import { Journal } from './journal/journal.ts';
@@ -66,7 +67,11 @@ export const run = async (stateDirectory: string): Promise<void> => {
     channel,
     trust,
     crashPoint: crashPointIn(stateDirectory),
-    processSettings: { caFile: settings.caFile, witness: process.env['LIVE_RESPONSE_WITNESS'] ?? null },
+    processSettings: {
+      caFile: settings.caFile,
+      witness: process.env['LIVE_RESPONSE_WITNESS'] ?? null,
+      stateDirectory: resolve(stateDirectory),
+    },
   });
 
   let isStopping = false;

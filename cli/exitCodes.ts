@@ -12,11 +12,17 @@ export const exitCodes = {
   notSignedIn: 77,
 } as const;
 
-/** The exit code of one command's end. */
-export const exitCodeOf = (state: string): number => {
+/** The exit code of one command's end. A script that ended with another code than 0 counts as one that failed. */
+export const exitCodeOf = ({
+  state,
+  exitCode,
+}: {
+  readonly state: string;
+  readonly exitCode: number | null;
+}): number => {
   switch (state) {
     case 'Completed':
-      return exitCodes.completed;
+      return (exitCode ?? 0) === 0 ? exitCodes.completed : exitCodes.failed;
     case 'Failed':
       return exitCodes.failed;
     case 'Cancelled':

@@ -82,6 +82,26 @@ const failures: Readonly<Record<string, string>> = {
   OUTPUT_NOT_STORED:
     "Give the line again. When it stays, the device may not reach the store: see the agent's log.",
   TICKET_MISSING: 'Give the line again.',
+  FILE_EXISTS: 'Add -overwrite to replace it.',
+  DISK_FULL: 'Make room on the disk of the device, then give the line again.',
+  WRITE_ERROR: 'Look at the folder of the agent on the device: its disk may be read-only or failing.',
+  DOWNLOAD_FAILED:
+    "Give the line again. When it stays, the device may not reach the store: see the agent's log.",
+  LIBRARY_FILE_GONE: 'See what the library has: library. Upload the file again.',
+  HASH_MISMATCH:
+    'Give the line again. When it stays, the file in the store or the device is not to be trusted.',
+  SIGNATURE_INVALID: 'Sign the script again and upload it.',
+  SCRIPT_UNSIGNED: 'Sign the script and upload it with its signature.',
+  PARAMETERS_INVALID: 'Put each value with spaces in quotes of its own, inside the quotes of -parameters.',
+  INTERPRETER_MISSING: 'Install it on the device, or write the script for sh.',
+  INTERPRETER_REFUSED: 'Change the first line of the script and upload it again.',
+  ENDED_BY_SIGNAL: `It crashed, or something on the device ended it. ${unknownOutcome}`,
+  INIT_SYSTEM_UNKNOWN:
+    'This device starts its services in a way that the agent does not know. List them with a script.',
+  TOOL_MISSING: 'The system of the device lacks a program that the command needs. Have it installed there.',
+  TOOL_FAILED: 'The system of the device gave the reason. Try again, or look at it there.',
+  TOOL_TIMED_OUT: 'Try again when the device has less to do.',
+  TOOL_OUTPUT_UNKNOWN: 'Have the agent on the device updated; report it when it is the newest.',
   PROCESS_NOT_FOUND: 'It may have ended. See what runs: processes',
   PARAMETER_MISSING: lineHelp,
   NOT_SUPPORTED: 'Have the agent on the device updated. Type help for what it can do now.',

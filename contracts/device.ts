@@ -40,6 +40,33 @@ const address = {
   epoch: z.number().int().positive(),
 };
 
+/** A file of the library that a command brings to the device: what it must be, and for a script why it may run. */
+export const libraryFile = z.strictObject({
+  name: z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/),
+  size,
+  sha256: sha256Hex,
+  /** Address without ticket. */
+  url: z.url(),
+  /** Null for a file that is not run. */
+  trust: z
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('signed'),
+        /** As the tenant calls the signer, whom it trusted when the command was given. */
+        signerName: z.string(),
+        /** SPKI, DER, base64. */
+        publicKey: z.base64(),
+        algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+        keyId: sha256Hex,
+        /** The signature, base64, over name, size and hash of the file. */
+        value: z.base64(),
+      }),
+      z.strictObject({ kind: z.literal('unsigned-allowed') }),
+    ])
+    .nullable(),
+});
+export type LibraryFile = z.infer<typeof libraryFile>;
+
 export const executeBody = z.strictObject({
   line: z.string(),
   name: z.string(),
@@ -53,6 +80,10 @@ export const executeBody = z.strictObject({
   limits: z.strictObject({ collectedFile: size, fileinfoFile: size }),
   /** The only blobs that tickets of this command may open, without their tickets. */
   blobs: z.strictObject({ output: z.url(), collected: z.url().nullable() }),
+  /** For `run` and `putfile`; its ticket may read it. */
+  libraryFile: libraryFile.optional(),
+  /** Name of who gave the command, told to a script. */
+  user: z.string().max(1_000).optional(),
 });
 export type ExecuteBody = z.infer<typeof executeBody>;
 
@@ -78,7 +109,11 @@ export const downwardPayload = z.discriminatedUnion('kind', [
 export type DownwardPayload = z.infer<typeof downwardPayload>;
 
 /** Query strings (shared access signatures) for the blobs named in the signed payload. They are secret and never stored. */
-export const tickets = z.strictObject({ output: z.string().optional(), collected: z.string().optional() });
+export const tickets = z.strictObject({
+  output: z.string().optional(),
+  collected: z.string().optional(),
+  library: z.string().optional(),
+});
 export type Tickets = z.infer<typeof tickets>;
 
 export const downwardMessage = z.strictObject({ v: z.literal(1), jws: z.string().min(1), tickets });
@@ -127,6 +162,20 @@ export const endedBody = z.strictObject({
       }),
     )
     .max(20),
+  /** Library files that the command left on the device. */
+  placed: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        path: text,
+        size,
+        sha256: sha256Hex,
+        /** Stays when the agent restarts. */
+        kept: z.boolean(),
+      }),
+    )
+    .max(20)
+    .optional(),
 });
 
 const sessionMessages = [

@@ -35,11 +35,16 @@ const rowsOf = async (name: string, parameters: Parameters = {}): Promise<readon
   const columns = columnsOf(name).map((column) => column.name);
   for await (const row of command.run({
     commandId: 'platform-check',
+    sessionId: 'platform-check',
+    user: '',
     directory: initialDirectory,
     parameters,
     flags: new Set(),
     limits: defaultLimits,
     collected: null,
+    libraryFile: null,
+    stateDirectory: initialDirectory,
+    scriptStreams: null,
   })) {
     const members = Object.keys(row);
     insist(members.join() === columns.join(), `a row has ${members.join()}, the catalogue ${columns.join()}`);

@@ -1,5 +1,5 @@
-import type { ExecuteBody, Text } from '../../contracts/device.ts';
-import type { CollectedByExecutor } from '../session/messages.ts';
+import type { ExecuteBody, LibraryFile, Text } from '../../contracts/device.ts';
+import type { CollectedByExecutor, PlacedByExecutor } from '../session/messages.ts';
 import { CommandFailure } from './commandFailure.ts';
 
 export { CommandFailure };
@@ -10,6 +10,9 @@ export type Row = Readonly<Record<string, Value>>;
 
 export interface CommandContext {
   readonly commandId: string;
+  readonly sessionId: string;
+  /** Who gave the command; empty when that was not told. */
+  readonly user: string;
   /** Working directory of the session, absolute. */
   readonly directory: string;
   readonly parameters: ExecuteBody['parameters'];
@@ -18,6 +21,12 @@ export interface CommandContext {
   readonly limits: ExecuteBody['limits'];
   /** Where a collected file goes, with the ticket that opens it; null when this command has none. */
   readonly collected: { readonly url: string; readonly ticket: string } | null;
+  /** What the command brings from the library, with the ticket that reads it. */
+  readonly libraryFile: (LibraryFile & { readonly ticket: string }) | null;
+  /** Where library files go. */
+  readonly stateDirectory: string;
+  /** FIFOs for the output of a script. */
+  readonly scriptStreams: { readonly stdout: string; readonly stderr: string } | null;
 }
 
 /** What a command leaves behind beside its rows. */
@@ -25,6 +34,9 @@ export interface CommandOutcome {
   /** New working directory of the session. */
   readonly directory?: string;
   readonly files?: readonly CollectedByExecutor[];
+  readonly placed?: readonly PlacedByExecutor[];
+  /** Of the program that the command ran. */
+  readonly exitCode?: number;
 }
 
 export interface DeviceCommand {

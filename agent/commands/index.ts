@@ -6,6 +6,8 @@ import { fileinfo } from './fileinfo.ts';
 import { findfile } from './findfile.ts';
 import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
+import { putfile } from './putfile.ts';
+import { run } from './run.ts';
 import { services } from './services.ts';
 import { startupfolders } from './startupfolders.ts';
 import { trace } from './trace.ts';
@@ -18,6 +20,8 @@ const commands: readonly DeviceCommand[] = [
   findfile,
   getfile,
   processes,
+  putfile,
+  run,
   services,
   startupfolders,
   trace,

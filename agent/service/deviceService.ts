@@ -12,6 +12,7 @@ import { type DiskReserve, isOutOfRoom } from '../journal/diskReserve.ts';
 import type { Journal, JournalledCommand } from '../journal/journal.ts';
 import { LastingChanges } from '../journal/lastingChanges.ts';
 import { type DeviceIdentity, Reporter } from '../journal/report.ts';
+import { prepareFolders } from '../library/folders.ts';
 import { log, logDetail, reasonOf } from '../log.ts';
 import { agentPlatform, hostAddresses, hostFacts } from '../platform/hostFacts.ts';
 import { initialDirectory } from '../platform/initialDirectory.ts';
@@ -148,6 +149,12 @@ export class DeviceService {
         );
       }),
     );
+    try {
+      this.#parts.reserve.spend(() => prepareFolders(this.#surroundings.processSettings.stateDirectory));
+    } catch (error) {
+      // Sessions are worth more than library files, whose commands then fail by themselves.
+      log(`the folders for library files cannot be made: ${reasonOf(error)}`);
+    }
     const newest = sessions.at(-1);
     for (const { sessionId, epoch, directory, state } of sessions) {
       if (sessionId !== newest?.sessionId) {

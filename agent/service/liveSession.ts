@@ -228,7 +228,15 @@ export class LiveSession {
       this.#ready.delete(marker);
       this.#running.set(commandId, executor);
       const { body, tickets } = command.request;
-      this.#tell({ type: 'run', commandId, marker, directory: this.#directory, body, tickets });
+      this.#tell({
+        type: 'run',
+        commandId,
+        marker,
+        sessionId: this.sessionId,
+        directory: this.#directory,
+        body,
+        tickets,
+      });
       if (startsTracing(body)) this.#trace(commandId);
     }
   }

@@ -63,22 +63,26 @@ const finish = async (order: ToExecutor, mayRunAnother: boolean): Promise<Finish
     canRunAnother: mayRunAnother && !startsProcesses,
   });
   try {
-    // Only what uploads needs it, and it takes 30 ms.
-    if (order.caFile !== null && order.body.blobs.collected !== null) trustAuthorities(order.caFile);
+    // Only what moves files needs it, and it takes 30 ms.
+    const usesStore = order.body.blobs.collected !== null || order.body.libraryFile !== undefined;
+    if (order.caFile !== null && usesStore) trustAuthorities(order.caFile);
     if (command === undefined) {
       throw new CommandFailure(
         'NOT_SUPPORTED',
         `This agent has no command ${order.body.name}. Update the agent.`,
       );
     }
-    const { directory = null, files = [] } = await runCommand(command, order, lines);
-    return { ...ended(), error: null, directory, files };
+    const outcome = await runCommand(command, order, lines);
+    const { directory = null, files = [], placed = [], exitCode = null } = outcome;
+    return { ...ended(), error: null, directory, files, placed, exitCode };
   } catch (error) {
     return {
       ...ended(),
       error: error instanceof CommandFailure ? { code: error.code, message: error.message } : faultOf(error),
       directory: null,
       files: [],
+      placed: [],
+      exitCode: null,
     };
   }
 };
@@ -90,13 +94,18 @@ const faultOf = (error: unknown): { readonly code: string; readonly message: str
 
 const runCommand = async (
   command: DeviceCommand,
-  { body, commandId, directory, tickets }: ToExecutor,
+  { body, commandId, sessionId, directory, tickets, stateDirectory, scriptStreams }: ToExecutor,
   lines: LineWriter,
 ): Promise<CommandOutcome> => {
   const { collected } = body.blobs;
+  const { libraryFile } = body;
   const rows = command.run({
     commandId,
+    sessionId,
+    user: body.user ?? '',
     directory,
+    stateDirectory,
+    scriptStreams,
     parameters: body.parameters,
     flags: new Set(body.flags.map((flag) => flag.replace(/^-+/, ''))),
     limits: body.limits,
@@ -104,6 +113,10 @@ const runCommand = async (
       collected === null || tickets.collected === undefined
         ? null
         : { url: collected, ticket: tickets.collected },
+    libraryFile:
+      libraryFile === undefined || tickets.library === undefined
+        ? null
+        : { ...libraryFile, ticket: tickets.library },
   });
   try {
     for (;;) {

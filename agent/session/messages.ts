@@ -11,6 +11,8 @@ export interface ProcessSettings {
   readonly caFile: string | null;
   /** For tests: where executors note that they run. */
   readonly witness: string | null;
+  /** Where library files go: the state directory. */
+  readonly stateDirectory: string;
 }
 
 // ---- service → worker
@@ -19,6 +21,7 @@ export interface RunCommand {
   readonly type: 'run';
   readonly commandId: string;
   readonly marker: string;
+  readonly sessionId: string;
   readonly directory: string;
   readonly body: ExecuteBody;
   readonly tickets: Tickets;
@@ -50,7 +53,12 @@ export type FromWorker =
 
 // ---- worker → executor
 
-export type ToExecutor = { readonly type: 'execute' } & ProcessSettings & Omit<RunCommand, 'type' | 'marker'>;
+export type ToExecutor = {
+  readonly type: 'execute';
+  /** FIFOs that a script writes to; null for a command that runs none. */
+  readonly scriptStreams: { readonly stdout: string; readonly stderr: string } | null;
+} & ProcessSettings &
+  Omit<RunCommand, 'type' | 'marker'>;
 
 /** What an executor that follows the log is told meanwhile. */
 export type ToTrace =
@@ -59,6 +67,7 @@ export type ToTrace =
 // ---- executor → worker
 
 export type CollectedByExecutor = EndedBody['files'][number];
+export type PlacedByExecutor = NonNullable<EndedBody['placed']>[number];
 
 export type FromExecutor =
   | { readonly type: 'ready' }
@@ -73,4 +82,7 @@ export type FromExecutor =
       readonly error: { readonly code: string; readonly message: string } | null;
       readonly directory: string | null;
       readonly files: readonly CollectedByExecutor[];
+      readonly placed: readonly PlacedByExecutor[];
+      /** Of the program that it ran. */
+      readonly exitCode: number | null;
     };

@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { OutputPart } from '../../contracts/device.ts';
 import { fileNameOf, keptNameOf, keptOutputId } from '../../domain/catalogue/index.ts';
 import { CommandOutput, type KeptOutput, largestPart, type OutputStore } from './commandOutput.ts';
 import { lastWords } from './lastWords.ts';
 import type { FromExecutor, FromWorker, RunCommand, WorkerEnd } from './messages.ts';
 import { endProcesses, hasChildren, isGroupLeft, type ProcessIdentity, processesOf } from './processTree.ts';
+import type { ScriptStreams } from './scriptStreams.ts';
 
 /** A command that ends within this is reported as one message. */
 const quickMs = 100;
@@ -25,6 +27,8 @@ export class RunningCommand {
   readonly #order: RunCommand;
   readonly #child: ChildProcess;
   readonly #executor: ProcessIdentity;
+  readonly #script: ScriptStreams | undefined;
+  readonly #sources: readonly { readonly stream: OutputPart['stream']; readonly from: Readable }[];
   readonly #tell: (message: FromWorker) => void;
   readonly #output: CommandOutput;
   /** What the line calls the file that its output is kept as. */
@@ -51,11 +55,22 @@ export class RunningCommand {
     executor: ProcessIdentity,
     openStore: (url: string, ticket: string) => Promise<OutputStore>,
     tell: (message: FromWorker) => void,
+    script?: ScriptStreams,
   ) {
     this.#order = order;
     this.#child = child;
     this.#executor = executor;
     this.#tell = tell;
+    this.#script = script;
+    this.#sources = [
+      ...(child.stdout === null ? [] : [{ stream: 'result' as const, from: child.stdout }]),
+      ...(script === undefined
+        ? []
+        : [
+            { stream: 'stdout' as const, from: script.stdout },
+            { stream: 'stderr' as const, from: script.stderr },
+          ]),
+    ];
     this.#keptName = keptNameOf(order.body.line);
     this.#output = new CommandOutput(async () => {
       const { output } = order.tickets;
@@ -112,21 +127,22 @@ export class RunningCommand {
     const released = new Promise<'released'>((resolve) => {
       this.#release = () => resolve('released');
     });
-    const { stdout } = this.#child;
-    const hear = (bytes: Buffer): void => {
-      this.#received += bytes.length;
-      this.#output.add(bytes);
-      // After its end nothing is stored until all of it was read, and that is no more than a pipe holds.
-      if (this.#output.pending >= mostPending && !this.#exited) stdout?.pause();
-      this.#scheduleBatch();
-      this.#releaseWhenRead();
-    };
-    stdout?.on('data', hear);
-    let closed: () => void = () => undefined;
-    const read = new Promise<void>((resolve) => {
-      closed = resolve;
-      if (stdout === null) resolve();
-      else stdout.once('close', closed);
+    const readers = this.#sources.map(({ stream, from }) => {
+      const hear = (bytes: Buffer): void => {
+        this.#received += bytes.length;
+        this.#output.add(bytes, stream);
+        // After its end nothing is stored until all of it was read, and that is no more than a pipe holds.
+        if (this.#output.pending >= mostPending && !this.#exited) this.#pauseSources();
+        this.#scheduleBatch();
+        this.#releaseWhenRead();
+      };
+      from.on('data', hear);
+      let closed: () => void = () => undefined;
+      const read = new Promise<void>((resolve) => {
+        closed = resolve;
+        from.once('close', closed);
+      });
+      return { read, stop: () => from.off('data', hear).off('close', closed) };
     });
     const end = await Promise.race([exit, released]);
     this.#exited = true;
@@ -134,18 +150,27 @@ export class RunningCommand {
     for (const timer of this.#timers) clearTimeout(timer);
     if (end === 'released' && !hasChildren(this.#executor)) {
       this.#child.off('exit', exited);
-      stdout?.off('data', hear).off('close', closed);
+      for (const { stop } of readers) stop();
       await this.#tellEnd(duration, true);
-      stdout?.resume();
+      this.#resumeSources();
       return true;
     }
     await lastWords(this.#child);
     const processesGone = await this.#proveEnd();
-    stdout?.resume();
-    // Whoever held the other end of the pipe is gone now, unless it outlived SIGKILL.
-    if (processesGone) await read;
+    this.#script?.release();
+    this.#resumeSources();
+    // Whoever held the other end of a pipe is gone now, unless it outlived SIGKILL.
+    if (processesGone) await Promise.all(readers.map(({ read }) => read));
     await this.#tellEnd(duration, processesGone);
     return false;
+  }
+
+  #pauseSources(): void {
+    for (const { from } of this.#sources) from.pause();
+  }
+
+  #resumeSources(): void {
+    for (const { from } of this.#sources) from.resume();
   }
 
   async #proveEnd(): Promise<boolean> {
@@ -180,7 +205,7 @@ export class RunningCommand {
         startedAt: this.#isStartTold ? null : this.#startedAt,
         output: parts,
         cancelReached: this.#cancelReached,
-        exitCode: null,
+        exitCode: this.#stop === undefined ? (finished?.exitCode ?? null) : null,
         duration: Math.round(duration * 1000) / 1000,
         error: this.#errorOf(lost),
         directory: this.#stop === undefined ? (finished?.directory ?? null) : null,
@@ -189,6 +214,7 @@ export class RunningCommand {
           ...(finished?.files ?? []),
           ...(state === 'Completed' || (kept?.size ?? 0) > 0 ? this.#keptFile(kept) : []),
         ],
+        ...(finished === undefined || finished.placed.length === 0 ? {} : { placed: [...finished.placed] }),
       },
     });
   }
@@ -235,7 +261,7 @@ export class RunningCommand {
       }
       const { fault } = this.#output;
       if (fault !== undefined) this.#end('Failed', storeFailure(fault).error);
-      this.#child.stdout?.resume();
+      this.#resumeSources();
     });
   }
 }

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { startsTracing } from '../../domain/catalogue/index.ts';
-import { followLog, logDetail } from '../log.ts';
+import { workFolderOf } from '../library/folders.ts';
+import { followLog, logDetail, reasonOf } from '../log.ts';
 import { trustAuthorities } from '../settings/authorities.ts';
 import type {
   FromExecutor,
@@ -11,10 +14,12 @@ import type {
   ToExecutor,
   ToTrace,
   ToWorker,
+  WorkerEnd,
 } from './messages.ts';
 import { endProcesses, identify, markerVariable, type ProcessIdentity } from './processTree.ts';
 import { programArguments } from './programArguments.ts';
 import { RunningCommand } from './runningCommand.ts';
+import { openScriptStreams, type ScriptStreams } from './scriptStreams.ts';
 
 interface Waiting {
   readonly child: ChildProcess;
@@ -39,7 +44,7 @@ export const runWorker = (): void => {
   const tracing = new Map<string, (message: ToTrace) => void>();
   const starting = new Set<string>();
   const all = new Map<string, ProcessIdentity>();
-  let settings: ProcessSettings = { caFile: null, witness: null };
+  let settings: ProcessSettings = { caFile: null, witness: null, stateDirectory: '' };
   let isEnding = false;
 
   const tell = (message: FromWorker): void => {
@@ -107,15 +112,28 @@ export const runWorker = (): void => {
   const run = (order: RunCommand): void => {
     const ready = waiting.get(order.marker);
     if (ready === undefined) {
-      tell({ type: 'ended', end: neverRan(order.commandId) });
+      tell({ type: 'ended', end: neverRan(order.commandId, executorDied) });
       return;
+    }
+    let script: ScriptStreams | undefined;
+    if (order.body.name === 'run') {
+      try {
+        script = openScriptStreams(workFolderOf(settings.stateDirectory), order.commandId);
+      } catch (error) {
+        tell({ type: 'ended', end: neverRan(order.commandId, noPipes(error)) });
+        tell({ type: 'executor', executor: ready.executor });
+        return;
+      }
     }
     waiting.delete(order.marker);
     const { type: _, marker: __, ...rest } = order;
-    const command = new RunningCommand(order, ready.child, ready.executor, openStore, tell);
+    const command = new RunningCommand(order, ready.child, ready.executor, openStore, tell, script);
     const hear = (message: FromExecutor): void => command.heard(message);
     ready.child.on('message', hear);
-    ready.child.send({ type: 'execute', ...settings, ...rest } satisfies ToExecutor, () => undefined);
+    ready.child.send(
+      { type: 'execute', ...settings, ...rest, scriptStreams: script?.paths ?? null } satisfies ToExecutor,
+      () => undefined,
+    );
     running.set(order.commandId, command);
     logDetail(`command ${order.commandId} (${order.body.name}) runs in process ${ready.executor.pid}`);
     if (order.body.name === 'trace' && !startsTracing(order.body)) {
@@ -129,6 +147,10 @@ export const runWorker = (): void => {
       })
       .finally(() => {
         stopTrace();
+        // What a command that was ended left half.
+        if (order.body.libraryFile !== undefined) {
+          rmSync(join(workFolderOf(settings.stateDirectory), order.commandId), { force: true });
+        }
         running.delete(order.commandId);
         ensureWaiting();
       });
@@ -153,7 +175,11 @@ export const runWorker = (): void => {
   process.on('message', (message: ToWorker) => {
     switch (message.type) {
       case 'settings':
-        settings = { caFile: message.caFile, witness: message.witness };
+        settings = {
+          caFile: message.caFile,
+          witness: message.witness,
+          stateDirectory: message.stateDirectory,
+        };
         if (settings.caFile !== null) trustAuthorities(settings.caFile);
         startExecutor();
         break;
@@ -179,8 +205,21 @@ export const runWorker = (): void => {
   });
 };
 
+type Failure = NonNullable<WorkerEnd['error']>;
+
 /** The executor died between the last word about it and this command: it is certain that nothing ran. */
-const neverRan = (commandId: string): Extract<FromWorker, { type: 'ended' }>['end'] => ({
+const executorDied: Failure = {
+  code: 'EXECUTOR_DIED',
+  message:
+    'The process that was to run the command died before it got it. The command did not run. Try again.',
+};
+
+const noPipes = (error: unknown): Failure => ({
+  code: 'SYSTEM_ERROR',
+  message: `The pipes for the output of the script cannot be made (${reasonOf(error)}). The script did not run.`,
+});
+
+const neverRan = (commandId: string, error: Failure): WorkerEnd => ({
   commandId,
   state: 'Failed',
   startedAt: null,
@@ -188,11 +227,7 @@ const neverRan = (commandId: string): Extract<FromWorker, { type: 'ended' }>['en
   cancelReached: false,
   exitCode: null,
   duration: 0,
-  error: {
-    code: 'EXECUTOR_DIED',
-    message:
-      'The process that was to run the command died before it got it. The command did not run. Try again.',
-  },
+  error,
   directory: null,
   processesGone: null,
   files: [],

@@ -129,3 +129,60 @@ describe('output of a command', () => {
     expect(await output.take(true)).toEqual([]);
   });
 });
+
+describe('output of a script', () => {
+  const textsOf = (parts: readonly { stream: string; inline: { text: string } | null }[]) =>
+    parts.map(({ stream, inline }) => [stream, inline?.text]);
+
+  it('keeps its streams apart and in order, also without line ends', async () => {
+    const output = new CommandOutput(async () => new MemoryStore());
+    output.add(Buffer.from('working'), 'stdout');
+    expect(textsOf(await output.take(false))).toEqual([['stdout', 'working']]);
+    output.add(Buffer.from('…'), 'stdout');
+    output.add(Buffer.from('oh\n'), 'stderr');
+    output.add(Buffer.from('done'), 'stdout');
+    expect(textsOf(await output.take(false))).toEqual([
+      ['stdout', '…'],
+      ['stderr', 'oh\n'],
+      ['stdout', 'done'],
+    ]);
+    expect(await output.take(true)).toEqual([]);
+  });
+
+  it('cuts no character in two, and keeps what is none byte for byte', async () => {
+    const output = new CommandOutput(async () => new MemoryStore());
+    const smile = Buffer.from('🙂');
+    output.add(Buffer.concat([Buffer.from('a'), smile.subarray(0, 3)]), 'stdout');
+    expect(textsOf(await output.take(false))).toEqual([['stdout', 'a']]);
+    output.add(smile.subarray(3), 'stdout');
+    expect(textsOf(await output.take(false))).toEqual([['stdout', '🙂']]);
+    output.add(Buffer.from([0xff, 0x80, 0x80, 0x80]), 'stderr');
+    const [part] = await output.take(false);
+    expect(part).toMatchObject({
+      size: 4,
+      inline: { bytes: Buffer.from([0xff, 0x80, 0x80, 0x80]).toString('base64') },
+    });
+  });
+
+  it('makes few parts of streams that take turns, each whole and in order', async () => {
+    const store = new MemoryStore();
+    const output = new CommandOutput(async () => store);
+    for (let turn = 0; turn < 2_000; turn += 1) {
+      output.add(Buffer.from(`out ${turn}\n`), 'stdout');
+      output.add(Buffer.from(`err ${turn}\n`), 'stderr');
+    }
+    const parts = await output.take(true);
+    expect(parts.length).toBeLessThanOrEqual(45);
+    expect(parts.some(({ inline }) => inline !== null)).toBe(true);
+    for (const [stream, word] of [
+      ['stdout', 'out'],
+      ['stderr', 'err'],
+    ]) {
+      const text = parts
+        .filter((part) => part.stream === stream)
+        .map(({ offset, size }) => store.content.subarray(offset, offset + size).toString())
+        .join('');
+      expect(text).toBe(Array.from({ length: 2_000 }, (_, turn) => `${word} ${turn}\n`).join(''));
+    }
+  });
+});

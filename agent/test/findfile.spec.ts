@@ -8,6 +8,7 @@ import type { Row } from '../commands/command.ts';
 import { findfile } from '../commands/findfile.ts';
 import { namePattern } from '../commands/namePattern.ts';
 import { readMounts } from '../platform/linux/mounts.ts';
+import { contextWith } from './support/runCommand.ts';
 import { temporaryFolders } from './support/temporary.ts';
 
 const folder = temporaryFolders();
@@ -18,14 +19,8 @@ const find = async (
   { directory = '/', flags = [] as readonly string[] } = {},
 ): Promise<Row[]> => {
   const rows: Row[] = [];
-  for await (const row of findfile.run({
-    commandId: 'c',
-    directory,
-    parameters: path === undefined ? { name } : { name, path },
-    flags: new Set(flags),
-    limits: { collectedFile: 1, fileinfoFile: 1 },
-    collected: null,
-  })) {
+  const parameters = path === undefined ? { name } : { name, path };
+  for await (const row of findfile.run(contextWith({ directory, parameters, flags: new Set(flags) }))) {
     expect(Object.keys(row)).toEqual(columnsOf('findfile').map((column) => column.name));
     rows.push(row);
   }

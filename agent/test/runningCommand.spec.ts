@@ -20,6 +20,8 @@ const finished: FromExecutor = {
   error: null,
   directory: null,
   files: [],
+  placed: [],
+  exitCode: null,
 };
 
 /** A shell in the place of an executor. */
@@ -44,6 +46,7 @@ const start = (
       type: 'run',
       commandId: 'c',
       marker,
+      sessionId: 's',
       directory: '/',
       body: {
         line: 'x',

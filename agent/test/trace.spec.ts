@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { contextWith } from './support/runCommand.ts';
 import type { Row } from '../commands/command.ts';
 import { trace } from '../commands/trace.ts';
 import { followLog, logDetail, type LogLine, withoutSecrets } from '../log.ts';
 
-const context = (parameters: Readonly<Record<string, string>>) => ({
-  commandId: 'c',
-  directory: '/',
-  parameters,
-  flags: new Set<string>(),
-  limits: { collectedFile: 1, fileinfoFile: 1 },
-  collected: null,
-});
+const context = (parameters: Readonly<Record<string, string>>) => contextWith({ parameters });
 
 /** What the worker tells its executor. */
 const told = (message: unknown): void => void process.emit('message', message, undefined);

@@ -1,3 +1,4 @@
+import { contextWith } from './support/runCommand.ts';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -143,14 +144,15 @@ describe('output', () => {
 });
 
 const collect = async (file: string, url: string, ticket: string, limit = 1e9): Promise<CommandOutcome> => {
-  const rows = getfile.run({
-    commandId: 'command-1',
-    directory: path,
-    parameters: { path: file },
-    flags: new Set(),
-    limits: { collectedFile: limit, fileinfoFile: 0 },
-    collected: { url, ticket },
-  });
+  const rows = getfile.run(
+    contextWith({
+      commandId: 'command-1',
+      directory: path,
+      parameters: { path: file },
+      limits: { collectedFile: limit, fileinfoFile: 0 },
+      collected: { url, ticket },
+    }),
+  );
   for (;;) {
     const next = await rows.next();
     if (next.done === true) return next.value;

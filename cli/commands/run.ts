@@ -56,7 +56,7 @@ const runLines = async (
       const command = await session.issue(line, output.listen);
       const ended = command.ended.then(() => {
         output.finish(command);
-        worst = Math.max(worst, exitCodeOf(command.state));
+        worst = Math.max(worst, exitCodeOf(command));
       });
       runs.push(ended);
       if (!command.background) await ended;
@@ -84,6 +84,7 @@ const shown = (sessionId: string, cut: boolean): Output => ({
   listen: (command) => {
     const page: OutputPage = {
       write: (text) => void process.stdout.write(text),
+      writeError: (text) => void process.stderr.write(text),
       width: screenWidth(),
       cut,
       titleStyle: (text) => styled('bold', text),

@@ -95,6 +95,10 @@ const issue = async (line: string, options: LineRunnerOptions): Promise<LineOutc
           keep(text);
           process.stdout.write(text);
         },
+        writeError: (text) => {
+          keep(text);
+          process.stderr.write(text);
+        },
         width: screenWidth(),
         cut: tables.cut,
         titleStyle: (text) => styled('bold', text),

@@ -42,7 +42,7 @@ export const runPipedLines = async (
   }
   await Promise.all(views.map((view) => view.command.ended));
   if (session.fault !== undefined) throw session.fault;
-  for (const { command } of views) worst = Math.max(worst, exitCodeOf(command.state));
+  for (const { command } of views) worst = Math.max(worst, exitCodeOf(command));
   if (session.end !== undefined) {
     notice(sessionEndText(session.end));
     worst = Math.max(worst, exitCodes.lost);

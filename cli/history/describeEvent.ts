@@ -30,6 +30,12 @@ const ended = (facts: Facts): string => {
 /** Enough of the command's id to find it again. */
 const about = ({ commandId }: Facts): string => `command ${cell(commandId).slice(0, 8)}`;
 
+const brings = (libraryFile: unknown): string => {
+  if (libraryFile === undefined) return '';
+  const file = libraryFile as Facts;
+  return `, with ${cell(file.name)}, ${size(file.size)}, SHA-256 ${cell(file.sha256).slice(0, 12)}…`;
+};
+
 const descriptions: Readonly<Record<string, (facts: Facts) => string>> = {
   SessionRequested: ({ deviceId, reason, platform }) =>
     `on ${cell(platform)} device ${cell(deviceId)}, because: ${cell(reason)}`,
@@ -39,7 +45,7 @@ const descriptions: Readonly<Record<string, (facts: Facts) => string>> = {
   SessionUnanswered: ({ waited }) => `no answer for ${duration(waited)}`,
   SessionAbandoned: ({ reason }) => cell(reason),
   CommandIssued: (facts) =>
-    `${about(facts)}: ${cell(facts.line)}${facts.background === true ? ' (background)' : ''}`,
+    `${about(facts)}: ${cell(facts.line)}${facts.background === true ? ' (background)' : ''}${brings(facts.libraryFile)}`,
   CommandStarted: (facts) => `${about(facts)}, by the device's clock at ${cell(facts.deviceTime)}`,
   CommandOutputRecorded: (facts) =>
     `${about(facts)}, part ${cell(facts.part)} of ${cell(facts.stream)}, ${size(facts.size)}, SHA-256 ${cell(facts.sha256).slice(0, 12)}…`,
@@ -56,6 +62,8 @@ const descriptions: Readonly<Record<string, (facts: Facts) => string>> = {
   TraceChanged: (facts) => `${about(facts)}, detailed logging ${facts.tracing === true ? 'on' : 'off'}`,
   FileCollected: (facts) =>
     `${about(facts)}: ${cell(facts.path)} as ${cell(facts.fileId)}, ${size(facts.size)}, SHA-256 ${cell(facts.sha256).slice(0, 12)}…`,
+  FilePlaced: (facts) =>
+    `${about(facts)}: ${cell(facts.name)} in ${cell(facts.path)}, ${size(facts.size)}, SHA-256 ${cell(facts.sha256).slice(0, 12)}…${facts.kept === true ? ', kept' : ''}`,
   SequenceGapRecorded: ({ from, to }) => `device messages ${cell(from)} to ${cell(to)} are missing`,
   SequenceReused: ({ reusedSequence }) =>
     `two different device messages carry number ${cell(reusedSequence)}`,

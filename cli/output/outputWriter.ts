@@ -16,6 +16,8 @@ export interface OutputWriter {
 
 export interface OutputPage {
   readonly write: (text: string) => void;
+  /** For what a script prints on its stderr; without it that goes where everything goes. */
+  readonly writeError?: (text: string) => void;
   /** Columns of the terminal, or Infinity. */
   readonly width: number;
   /** Cuts long cells of tables instead of wrapping them. */
@@ -25,9 +27,11 @@ export interface OutputPage {
 
 export const createOutputWriter = (command: TrackedCommand, page: OutputPage): OutputWriter => {
   let rows: OutputWriter | undefined;
-  const texts = createTextWriter(page);
+  const texts = createTextWriter(page.write);
+  const errors = page.writeError === undefined ? texts : createTextWriter(page.writeError);
   return {
     write: (stream, bytes) => {
+      if (stream === 'stderr') return errors.write(stream, bytes);
       if (stream !== 'result' || !hasRows(command.name)) return texts.write(stream, bytes);
       rows ??= createRowWriter(command, page);
       rows.write(stream, bytes);
@@ -35,11 +39,12 @@ export const createOutputWriter = (command: TrackedCommand, page: OutputPage): O
     end: () => {
       rows?.end();
       texts.end();
+      errors.end();
     },
   };
 };
 
-const createTextWriter = ({ write }: OutputPage): OutputWriter => {
+const createTextWriter = (write: OutputPage['write']): OutputWriter => {
   // A character, or a line end of two characters, may be cut between two parts.
   const decoders = new Map<OutputStream, StringDecoder>();
   let held = '';

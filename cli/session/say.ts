@@ -26,23 +26,18 @@ export const sayFile = (
     `Collected ${shownInLine(name)} (${shownSize(size)}, SHA-256 ${shownInLine(sha256)}) as ${shownInLine(fileId)}. Get it: ${getWith} ${shownInLine(fileId)}`,
   );
 
-/** How a command ended; a foreground command that completed needs no words. */
+/** How a command ended; a foreground command that completed needs no words, unless a script said that something is wrong. */
 export const sayEnd = (command: TrackedCommand, say: Say = notice): void => {
   const { state, exitCode, duration, error, background, line } = command;
   const subject = background ? `${shownInLine(line)}: ` : '';
   if (!isEnded(command))
     return say(styled('red', `${subject}The session ended before the command did.`, process.stderr));
-  if (state === 'Completed' && !background) return;
+  const isGood = state === 'Completed' && (exitCode ?? 0) === 0;
+  if (isGood && !background) return;
   const code = exitCode === null || exitCode === 0 ? '' : ` (exit code ${exitCode})`;
   const after = duration === null ? '' : ` after ${shownDuration(duration)}`;
   const why = error === null ? '' : `: ${shownInLine(error.message)} [${shownInLine(error.code)}]`;
-  say(
-    styled(
-      state === 'Completed' ? 'green' : 'red',
-      `${subject}${state}${code}${after}${why}`,
-      process.stderr,
-    ),
-  );
+  say(styled(isGood ? 'green' : 'red', `${subject}${state}${code}${after}${why}`, process.stderr));
   const next = error === null ? undefined : nextAfterFailure(error.code);
   if (next !== undefined) say(next);
 };

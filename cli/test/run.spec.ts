@@ -94,6 +94,30 @@ it('prints one JSON object per command', async () => {
   expect(exitCode).toBe(5);
 });
 
+it('shows what a script prints on the stream that it printed it on, and its exit code', async () => {
+  await given({
+    execute: (execution) => {
+      execution.output('out\r', 'stdout');
+      execution.output('err', 'stderr');
+      execution.output('\nend', 'stdout');
+      execution.end('Completed', { exitCode: 7 });
+    },
+  });
+  const shown = await place.run(['run', 'web-01', 'run x']);
+  expect(shown.stdout).toBe('out\nend\n');
+  expect(shown.stderr).toMatch(/^err$/m);
+  expect(shown.stderr).toContain('Completed (exit code 7)');
+  expect(shown.exitCode).toBe(1);
+  const json = await place.run(['run', 'web-01', 'run x', '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    state: 'Completed',
+    exitCode: 7,
+    text: 'out\r\nend',
+    stderr: 'err',
+  });
+  expect(json.exitCode).toBe(1);
+});
+
 it('says how to get a collected file', async () => {
   await given({
     execute: (execution) => {

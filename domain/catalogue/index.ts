@@ -25,4 +25,5 @@ export { fileNameOf, keptNameOf, keptOutputId } from './keptOutput.ts';
 export { parseCommand, parseLine } from './parser.ts';
 export type { ParseRefusal, RefusalCode } from './refusal.ts';
 export type { ParsedLine, Word } from './splitLine.ts';
+export { type ScriptArguments, splitArguments } from './scriptArguments.ts';
 export { startsTracing } from './tracing.ts';

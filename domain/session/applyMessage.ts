@@ -184,6 +184,8 @@ const ended = (body: EndedBody, now: string, state: SessionState): readonly Sess
   events.push(...outputs(commandId, body.output, state));
   for (const file of body.files)
     events.push({ type: 'FileCollected', data: { commandId, ...file, at: now } });
+  for (const file of body.placed ?? [])
+    events.push({ type: 'FilePlaced', data: { commandId, ...file, at: now } });
   if (body.cancelReached) events.push({ type: 'CommandCancelReached', data: { commandId, at: now } });
   // The device's own word about a lost command is that it does not know; a command that never ran changed nothing.
   const ran = body.started !== null || open.startedAt !== null;

@@ -67,6 +67,7 @@ export interface IssuedCommand {
   readonly background: boolean;
   readonly timeLimit: number;
   readonly requestHash: string;
+  readonly libraryFile?: { readonly name: string; readonly size: number; readonly sha256: string };
   readonly signed: string | null;
   readonly by: string;
 }

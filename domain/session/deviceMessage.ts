@@ -62,6 +62,15 @@ export interface EndedBody {
     readonly etag: string;
     readonly blob: string;
   }[];
+  readonly placed?:
+    | readonly {
+        readonly name: string;
+        readonly path: Text;
+        readonly size: number;
+        readonly sha256: string;
+        readonly kept: boolean;
+      }[]
+    | undefined;
 }
 
 /** One verified message: `hash` is the SHA-256 (hex) of what was signed. */

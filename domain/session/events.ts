@@ -91,6 +91,12 @@ export type SessionEvent =
         readonly startWithin: number;
         readonly timeLimit: number;
         readonly requestHash: string;
+        /** The library file that the command brings to the device, as it was then. */
+        readonly libraryFile?: {
+          readonly name: string;
+          readonly size: number;
+          readonly sha256: string;
+        };
         /** The signed command (compact JWS) that the device gets; null for a command that needs no device. */
         readonly signed: string | null;
         readonly issuedBy: string;
@@ -177,6 +183,7 @@ export type SessionEvent =
       };
     }
   | { readonly type: 'FileCollected'; readonly data: FromDevice & CollectedFile }
+  | { readonly type: 'FilePlaced'; readonly data: FromDevice & PlacedFile }
   | {
       readonly type: 'SequenceGapRecorded';
       readonly data: { readonly from: number; readonly to: number; readonly at: string };
@@ -227,6 +234,18 @@ export interface CollectedFile {
   /** Of the blob right after its commit: a later read with If-Match shows whether it was replaced. */
   readonly etag: string;
   readonly blob: string;
+  readonly at: string;
+}
+
+/** A library file that lies on the device now. */
+export interface PlacedFile {
+  readonly commandId: string;
+  readonly name: string;
+  readonly path: Text;
+  readonly size: number;
+  readonly sha256: string;
+  /** It stays when the agent restarts. */
+  readonly kept: boolean;
   readonly at: string;
 }
 

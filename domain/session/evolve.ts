@@ -77,6 +77,7 @@ const apply = (state: SessionState, event: SessionEvent): SessionState => {
     case 'CommandCancelReached':
     case 'LateResultRecorded':
     case 'FileCollected':
+    case 'FilePlaced':
     case 'TraceChanged':
     case 'SequenceReused':
       return state;

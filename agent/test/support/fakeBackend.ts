@@ -30,6 +30,7 @@ import {
   enrolAudience,
   enrolRequest,
   type KeySet,
+  type LibraryFile,
   messagesQueue,
   parseSessionMessage,
   parseUpward,
@@ -134,7 +135,7 @@ export class FakeBackend {
       port: 0,
       tls: { certFile, keyFile, caFile },
       account,
-      containers: ['output', 'collected'],
+      containers: ['output', 'collected', 'library'],
     });
     const https = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) });
     await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
@@ -447,16 +448,42 @@ export class FakeBackend {
   }
 
   tickets(sessionId: string, commandId: string): Tickets {
-    const ticket = (containerName: string, permissions: string): string =>
-      generateBlobSASQueryParameters(
-        {
-          containerName,
-          blobName: `${sessionId}/${commandId}`,
-          permissions: BlobSASPermissions.parse(permissions),
-          expiresOn: new Date(Date.now() + 600_000),
-        },
-        new StorageSharedKeyCredential(account.name, account.key),
-      ).toString();
-    return { output: ticket('output', 'ac'), collected: ticket('collected', 'cw') };
+    const name = `${sessionId}/${commandId}`;
+    return { output: this.ticket('output', name, 'ac'), collected: this.ticket('collected', name, 'cw') };
+  }
+
+  ticket(containerName: string, blobName: string, permissions: string): string {
+    return generateBlobSASQueryParameters(
+      {
+        containerName,
+        blobName,
+        permissions: BlobSASPermissions.parse(permissions),
+        expiresOn: new Date(Date.now() + 600_000),
+      },
+      new StorageSharedKeyCredential(account.name, account.key),
+    ).toString();
+  }
+
+  /** Puts a file into the library; unless said otherwise it is one that may run unsigned. */
+  async libraryFile(
+    name: string,
+    content: string | Buffer,
+    more: Partial<LibraryFile> = {},
+  ): Promise<{ readonly libraryFile: LibraryFile; readonly ticket: string }> {
+    const bytes = Buffer.from(content);
+    const hash = sha256(bytes);
+    const blob = this.blob('library', hash);
+    await blob.getBlockBlobClient().upload(bytes, bytes.length);
+    return {
+      libraryFile: {
+        name,
+        size: bytes.length,
+        sha256: hash,
+        url: blob.url,
+        trust: { kind: 'unsigned-allowed' },
+        ...more,
+      },
+      ticket: this.ticket('library', hash, 'r'),
+    };
   }
 }

@@ -3,13 +3,19 @@ import { columnsOf } from '../../../domain/catalogue/index.ts';
 import type { CommandContext, CommandOutcome, Row } from '../../commands/command.ts';
 import { commandNamed } from '../../commands/index.ts';
 
+/** What a command is given, of which a test names only what it is about. */
 export const contextWith = (context: Partial<CommandContext>): CommandContext => ({
   commandId: 'c',
+  sessionId: 's',
+  user: '',
   directory: '/',
   parameters: {},
   flags: new Set(),
   limits: { collectedFile: 1_000_000, fileinfoFile: 1_000_000 },
   collected: null,
+  libraryFile: null,
+  stateDirectory: '/nowhere',
+  scriptStreams: null,
   ...context,
 });
 
