@@ -8,6 +8,7 @@ import { getfile } from './getfile.ts';
 import { processes } from './processes.ts';
 import { putfile } from './putfile.ts';
 import { run } from './run.ts';
+import { scheduledtasks } from './scheduledtasks.ts';
 import { services } from './services.ts';
 import { startupfolders } from './startupfolders.ts';
 import { trace } from './trace.ts';
@@ -22,6 +23,7 @@ const commands: readonly DeviceCommand[] = [
   processes,
   putfile,
   run,
+  scheduledtasks,
   services,
   startupfolders,
   trace,

@@ -28,6 +28,7 @@ it('announces its commands', () => {
     'findfile',
     'getfile',
     'processes',
+    'scheduledtasks',
     'services',
     'startupfolders',
     'trace',

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { CommandFailure } from '../../commands/commandFailure.ts';
 import { shownOf } from '../../commands/text.ts';
 import type { Service } from '../listed.ts';
+import { withoutBlanks } from './blanks.ts';
 import { readStat } from './procfs.ts';
 import {
   isSystemdRunning,
@@ -161,7 +162,7 @@ export function* initScripts(tree: SystemTree): Generator<Service> {
     const description = /^#\s*Short-Description:\s*(.*)$/m.exec(tree.text(path) ?? '')?.[1];
     yield {
       name: shownOf(name),
-      displayName: description === undefined ? null : shownOf(description.trim()),
+      displayName: description === undefined ? null : shownOf(withoutBlanks(description)),
       startMode: started.has(name) ? 'enabled' : 'disabled',
       user: 'root',
       command: shownOf(`${path} start`),

@@ -1,3 +1,5 @@
+import { withoutBlanks } from './blanks.ts';
+
 /** One line of a unit file, with what continues it. */
 export interface UnitSetting {
   readonly section: string;
@@ -13,9 +15,9 @@ export const parseUnit = (text: string): readonly UnitSetting[] => {
   for (const line of text.split('\n').map((one) => one.replace(/\r$/, ''))) {
     // A comment within a continued line does not end it.
     if (/^\s*[#;]/.test(line)) continue;
-    const whole = begun === undefined ? line : `${begun} ${line.trimStart()}`;
+    const whole = begun === undefined ? line : `${begun} ${withoutBlanks(line)}`;
     if (whole.endsWith('\\')) {
-      begun = whole.slice(0, -1).trimEnd();
+      begun = withoutBlanks(whole.slice(0, -1));
       continue;
     }
     begun = undefined;
@@ -23,7 +25,11 @@ export const parseUnit = (text: string): readonly UnitSetting[] => {
     const at = whole.indexOf('=');
     if (heading !== null) section = heading[1] ?? '';
     else if (at > 0)
-      settings.push({ section, key: whole.slice(0, at).trim(), value: whole.slice(at + 1).trim() });
+      settings.push({
+        section,
+        key: withoutBlanks(whole.slice(0, at)),
+        value: withoutBlanks(whole.slice(at + 1)),
+      });
   }
   return settings;
 };
