@@ -1,4 +1,10 @@
-import { ApiError, ConnectionError, DownloadError, UnexpectedAnswerError } from '../sdk/index.ts';
+import {
+  ApiError,
+  ConnectionError,
+  DownloadError,
+  UnexpectedAnswerError,
+  UploadError,
+} from '../sdk/index.ts';
 import { exitCodes } from './exitCodes.ts';
 import { nextAfterRefusal } from './nextSteps.ts';
 
@@ -43,6 +49,15 @@ export const reportOf = (error: unknown): FailureReport | undefined => {
   }
   if (error instanceof DownloadError) {
     return { exitCode: exitCodes.refused, code: error.code, message: error.message };
+  }
+  if (error instanceof UploadError) {
+    const next = nextAfterRefusal(error.code);
+    return {
+      exitCode: exitCodes.refused,
+      code: error.code,
+      message: error.message,
+      ...(next === undefined ? {} : { next }),
+    };
   }
   if (error instanceof UnexpectedAnswerError) {
     return { exitCode: exitCodes.internal, code: 'UNEXPECTED_ANSWER', message: error.message };

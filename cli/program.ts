@@ -5,10 +5,18 @@ import { download } from './commands/download.ts';
 import { enrolmentToken } from './commands/enrolmentToken.ts';
 import { files } from './commands/files.ts';
 import { history } from './commands/history.ts';
+import {
+  addToLibrary,
+  deleteFromLibrary,
+  getFromLibrary,
+  listLibrary,
+  showInLibrary,
+} from './commands/library.ts';
 import { login } from './commands/login.ts';
 import { run } from './commands/run.ts';
 import { sessions } from './commands/sessions.ts';
 import { settings } from './commands/settings.ts';
+import { signForLibrary } from './commands/signForLibrary.ts';
 import { exitCodes } from './exitCodes.ts';
 import { reportOf } from './failure.ts';
 import { safeJson, shownInLine } from './terminal/neutralise.ts';
@@ -97,6 +105,38 @@ const programFor = (finish: (exitCode: number) => void): Command => {
     .option('--overwrite', 'replace a file that is there')
     .option(...json)
     .action(act(([session = '', fileId = ''], options) => download(session, fileId, options)));
+  const library = add('library', 'files that responders bring: scripts to run, files to place');
+  const addLibrary = (usage: string, description: string): Command =>
+    library
+      .command(usage)
+      .description(description)
+      .option(...json);
+  addLibrary('add', 'add a file; given again after a failure, the upload goes on')
+    .argument('<file>')
+    .option('--name <name>', 'its name in the library (that of the file)')
+    .option('--description <text>', 'what it is for')
+    .option('--parameters <text>', 'which parameters the script takes')
+    .option('--signature <file...>', 'detached signatures of it: see lr library sign')
+    .option('--overwrite', 'replace the file of this name')
+    .action(act(([file = ''], options) => addToLibrary(file, options)));
+  addLibrary('list', 'list the files').action(act((_, options) => listLibrary(options)));
+  addLibrary('show', 'show what is known about a file')
+    .argument('<name>')
+    .action(act(([name = ''], options) => showInLibrary(name, options)));
+  addLibrary('get', 'download a file and check it')
+    .argument('<name>')
+    .option('-o, --output <file>', 'where to (its own name in this folder)')
+    .option('--overwrite', 'replace a file that is there')
+    .action(act(([name = ''], options) => getFromLibrary(name, options)));
+  addLibrary('delete', 'delete a file; what ran and the history stay')
+    .argument('<name>')
+    .action(act(([name = ''], options) => deleteFromLibrary(name, options)));
+  addLibrary('sign', 'make a detached signature with a private key of this machine')
+    .argument('<file>')
+    .requiredOption('--key <file>', 'private key as PEM: Ed25519 or ECDSA P-256')
+    .option('--name <name>', 'the name that the file will have in the library (its own)')
+    .option('-o, --output <file>', 'where to (the file with .sig added)')
+    .action(act(([file = ''], options) => signForLibrary(file, options)));
   add('settings', 'show the limits and switches of the tenant')
     .option(...json)
     .action(act((_, options) => settings(options)));

@@ -204,7 +204,21 @@ export const changeSettingsRequest = z.strictObject({
     .optional(),
   switches: switches.partial().optional(),
 });
-export const settingsResource = z.object({ limits, switches });
+/** Someone whose signatures let scripts run. */
+export const signer = z.object({
+  keyId: sha256Hex,
+  name: z.string(),
+  algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+  /** SPKI, DER, base64. */
+  publicKey: z.string(),
+});
+export const trustSignerRequest = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  /** Ed25519 or ECDSA P-256: PEM, or SPKI in base64. */
+  publicKey: z.string().min(1).max(2_000),
+});
+export const distrustedSigner = z.object({ keyId: z.string(), trusted: z.literal(false) });
+export const settingsResource = z.object({ limits, switches, signers: z.array(signer) });
 
 /** A file that a session brought in: taken from the device, or the output of a line that ended with `> name`. */
 export const collectedFile = z.object({
@@ -236,3 +250,73 @@ export const fileDownload = z.object({
 export type FileDownload = z.infer<typeof fileDownload>;
 
 export const readiness = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.string()) });
+
+/** Over which bytes a signature is made is said in docs/library.md. */
+export const detachedSignature = z.strictObject({
+  algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+  /** SHA-256, hex, of the signer's public key (SPKI, DER). */
+  keyId: sha256Hex,
+  value: z.base64().max(200),
+});
+
+/** What is said about a library file when it is sent. */
+export const libraryFileDescription = z.strictObject({
+  description: z.string().max(500).default(''),
+  hasParameters: z.boolean().default(false),
+  parametersDescription: z.string().max(500).default(''),
+  signatures: z.array(detachedSignature).max(4).default([]),
+  overwrite: z.boolean().default(false),
+});
+export const libraryUploadRequest = libraryFileDescription.extend({
+  name: z.string().min(1).max(200),
+  size: z.number().int().nonnegative(),
+  sha256: sha256Hex,
+});
+
+export const libraryFile = z.object({
+  name: z.string(),
+  size: z.number().int(),
+  sha256: sha256Hex,
+  description: z.string(),
+  hasParameters: z.boolean(),
+  parametersDescription: z.string(),
+  signature: z.object({
+    state: z.enum(['valid', 'untrusted', 'invalid', 'unsigned']),
+    signer: z.object({ keyId: z.string(), name: z.string() }).nullable(),
+  }),
+  /** Who sent this content, and when. */
+  updatedBy: z.string(),
+  updatedAt: time,
+});
+export type LibraryFile = z.infer<typeof libraryFile>;
+export const libraryFileList = z.object({ files: z.array(libraryFile) });
+export const deletedLibraryFile = z.object({ name: z.string(), deleted: z.literal(true) });
+
+export const libraryUpload = z.object({
+  uploadId: z.string(),
+  name: z.string(),
+  size: z.number().int(),
+  sha256: sha256Hex,
+  /** `open`: its ticket takes content. `checking`: the content is being hashed. Then it stays `accepted` or `refused`. */
+  status: z.enum(['open', 'checking', 'accepted', 'refused']),
+  error: failure.nullable(),
+});
+export type LibraryUpload = z.infer<typeof libraryUpload>;
+
+/** An upload with its ticket. Put blocks to `url`, commit them with If-None-Match: *, then ask for completion. */
+export const libraryUploadTicket = libraryUpload.extend({
+  url: z.url(),
+  expiresAt: time,
+  /** Blocks that have arrived and need not be sent again. */
+  blocks: z.array(z.object({ id: z.string(), size: z.number().int() })),
+});
+export type LibraryUploadTicket = z.infer<typeof libraryUploadTicket>;
+
+export const libraryDownload = z.object({
+  name: z.string(),
+  size: z.number().int(),
+  sha256: sha256Hex,
+  url: z.url(),
+  expiresAt: time,
+});
+export type LibraryDownload = z.infer<typeof libraryDownload>;

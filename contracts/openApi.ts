@@ -3,7 +3,7 @@ import * as device from './device.ts';
 import * as http from './http.ts';
 
 interface Operation {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: string;
   readonly id: string;
   readonly summary: string;
@@ -12,6 +12,8 @@ interface Operation {
   readonly idempotencyKey?: boolean;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: z.ZodType;
+  /** The body is bytes; what is said about them is in the header `x-library-file`. */
+  readonly content?: { readonly describedBy: z.ZodType };
   readonly answers: Readonly<
     Record<number, { readonly says: string; readonly schema?: z.ZodType; readonly type?: string }>
   >;
@@ -205,6 +207,101 @@ export const operations: readonly Operation[] = [
   },
   {
     method: 'post',
+    path: '/settings/signers',
+    id: 'trustSigner',
+    summary: 'Trust a signer of scripts',
+    roles: ['Settings.Manage'],
+    body: http.trustSignerRequest,
+    answers: { 201: { says: 'The signer', schema: http.signer } },
+  },
+  {
+    method: 'delete',
+    path: '/settings/signers/{keyId}',
+    id: 'distrustSigner',
+    summary: 'Stop trusting a signer of scripts',
+    roles: ['Settings.Manage'],
+    answers: { 200: { says: 'The signer is not trusted', schema: http.distrustedSigner } },
+  },
+  {
+    method: 'get',
+    path: '/library/files',
+    id: 'listLibraryFiles',
+    summary: 'List the library, by name',
+    roles: [...basic, 'Library.Manage'],
+    answers: { 200: { says: 'All files', schema: http.libraryFileList } },
+  },
+  {
+    method: 'get',
+    path: '/library/files/{name}',
+    id: 'getLibraryFile',
+    summary: 'Show a library file',
+    roles: [...basic, 'Library.Manage'],
+    answers: { 200: { says: 'The file', schema: http.libraryFile } },
+  },
+  {
+    method: 'put',
+    path: '/library/files/{name}',
+    id: 'putLibraryFile',
+    summary: 'Add a library file of at most 50 MB',
+    roles: ['Library.Manage'],
+    idempotencyKey: true,
+    content: { describedBy: http.libraryFileDescription },
+    answers: {
+      201: { says: 'The file was added', schema: http.libraryFile },
+      200: { says: 'The same request was sent before', schema: http.libraryFile },
+    },
+  },
+  {
+    method: 'delete',
+    path: '/library/files/{name}',
+    id: 'deleteLibraryFile',
+    summary: 'Delete a library file; an Idempotency-Key makes a repeat harmless',
+    roles: ['Library.Manage'],
+    answers: { 200: { says: 'The file is deleted', schema: http.deletedLibraryFile } },
+  },
+  {
+    method: 'get',
+    path: '/library/files/{name}/content',
+    id: 'downloadLibraryFile',
+    summary: 'Get a short-lived address of the content of a library file',
+    roles: [...basic, 'Library.Manage'],
+    answers: { 200: { says: 'Address and hash', schema: http.libraryDownload } },
+  },
+  {
+    method: 'post',
+    path: '/library/uploads',
+    id: 'createLibraryUpload',
+    summary: 'Get a ticket to upload a library file, or a fresh one to go on',
+    roles: ['Library.Manage'],
+    idempotencyKey: true,
+    body: http.libraryUploadRequest,
+    answers: {
+      201: { says: 'The upload and its ticket', schema: http.libraryUploadTicket },
+      200: { says: 'The same request was sent before', schema: http.libraryUploadTicket },
+    },
+  },
+  {
+    method: 'get',
+    path: '/library/uploads/{uploadId}',
+    id: 'getLibraryUpload',
+    summary: 'Show how an upload stands',
+    roles: ['Library.Manage'],
+    answers: { 200: { says: 'The upload', schema: http.libraryUpload } },
+  },
+  {
+    method: 'post',
+    path: '/library/uploads/{uploadId}/complete',
+    id: 'completeLibraryUpload',
+    summary: 'Have an upload checked and added; ask again until it is accepted or refused',
+    roles: ['Library.Manage'],
+    query: { wait: 'Seconds to wait for the end of the check, at most 60.' },
+    answers: {
+      200: { says: 'The upload is accepted or refused', schema: http.libraryUpload },
+      202: { says: 'It is being checked', schema: http.libraryUpload },
+    },
+  },
+  {
+    method: 'post',
     path: '/devices/enrol',
     id: 'enrolDevice',
     summary: 'Enrol a device (called by its agent)',
@@ -253,7 +350,7 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): object => {
   return rest;
 };
 
-const parametersOf = ({ path, query, idempotencyKey }: Operation): object[] => [
+const parametersOf = ({ path, query, idempotencyKey, content }: Operation): object[] => [
   ...[...path.matchAll(/\{(\w+)\}/g)].map((match) => ({
     name: match[1],
     in: 'path',
@@ -277,6 +374,17 @@ const parametersOf = ({ path, query, idempotencyKey }: Operation): object[] => [
         },
       ]
     : []),
+  ...(content === undefined
+    ? []
+    : [
+        {
+          name: 'x-library-file',
+          in: 'header',
+          required: false,
+          description: `What is said about the content: base64url of JSON with the schema ${JSON.stringify(schemaOf(content.describedBy, 'input'))}`,
+          schema: { type: 'string' },
+        },
+      ]),
 ];
 
 /** OpenAPI 3.1 of the whole API, made from the schemas that requests and answers are checked with. */
@@ -304,6 +412,14 @@ export const openApi = (): object => {
         ? { security: [] }
         : { description: `App role: one of ${operation.roles.join(', ')}.` }),
       parameters: parametersOf(operation),
+      ...(operation.content === undefined
+        ? {}
+        : {
+            requestBody: {
+              required: true,
+              content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+            },
+          }),
       ...(operation.body === undefined
         ? {}
         : {

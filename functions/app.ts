@@ -6,14 +6,17 @@ import { DefaultAzureCredential, ManagedIdentityCredential } from '@azure/identi
 import { BlobServiceClient } from '@azure/storage-blob';
 import * as df from 'durable-functions';
 import { messagesQueue, presenceQueue } from '../contracts/device.ts';
+import { checkLibraryUpload } from './activities/checkLibraryUpload.ts';
 import { superviseSession } from './activities/superviseSession.ts';
 import { Blobs } from './adapters/blobs.ts';
 import { CosmosEventStore } from './adapters/cosmosEventStore.ts';
 import { DeadLetters } from './adapters/deadLetters.ts';
 import { DeviceChannel } from './adapters/deviceChannel.ts';
 import { EntraTokens } from './adapters/entraTokens.ts';
+import { LibraryBlobs } from './adapters/libraryBlobs.ts';
 import { Presence } from './adapters/presence.ts';
 import { openCommandKey } from './adapters/signingKeys.ts';
+import { uploadCheckName } from './adapters/uploadChecks.ts';
 import { supervisorInput, supervisorName } from './adapters/supervisors.ts';
 import { ViewRows } from './adapters/viewRows.ts';
 import { DeviceKeys } from './bus/deviceMessage.ts';
@@ -29,6 +32,7 @@ import type { Surroundings } from './streams/decideAndAppend.ts';
 import { publishKeySets } from './streams/keySets.ts';
 import { purge } from './timers/purge.ts';
 import { reconcile } from './timers/reconcile.ts';
+import { checkLibraryUpload_v1 } from './workflows/checkLibraryUpload.ts';
 import { superviseSession_v1 } from './workflows/superviseSession.ts';
 
 const settings = readSettings(process.env);
@@ -71,6 +75,9 @@ const openKeys = async () => {
 };
 let keys: ReturnType<typeof openKeys> | undefined;
 
+const blobService = new BlobServiceClient(settings.STORAGE__blobServiceUri, credential);
+const blobs = new Blobs(blobService);
+
 const services: Services = {
   store,
   surroundings,
@@ -78,7 +85,8 @@ const services: Services = {
   presence: new Presence(database.container('presence')),
   deadLetters: new DeadLetters(database.container('deadletters')),
   devices: new DeviceChannel(settings.DEVICE_SHARDS, settings.shards, credential),
-  blobs: new Blobs(new BlobServiceClient(settings.STORAGE__blobServiceUri, credential)),
+  blobs,
+  libraryBlobs: new LibraryBlobs(blobService, blobs),
   tokens: new EntraTokens(settings.ENTRA_AUTHORITY, settings.API_AUDIENCES, settings.ALLOWED_TENANTS),
   keys: () => {
     keys ??= openKeys().catch((error: unknown) => {
@@ -106,6 +114,8 @@ for (const { name, method, path, extraInputs, handle } of routes(services)) {
 
 df.app.orchestration(supervisorName, superviseSession_v1);
 df.app.activity('superviseSession', { handler: superviseSession(services) });
+df.app.orchestration(uploadCheckName, checkLibraryUpload_v1);
+df.app.activity('checkLibraryUpload', { handler: checkLibraryUpload(services) });
 
 const deviceKeys = new DeviceKeys(services);
 for (const { connection } of settings.shards) {

@@ -4,6 +4,7 @@ import type { Blobs } from './adapters/blobs.ts';
 import type { DeadLetters } from './adapters/deadLetters.ts';
 import type { DeviceChannel } from './adapters/deviceChannel.ts';
 import type { EntraTokens } from './adapters/entraTokens.ts';
+import type { LibraryBlobs } from './adapters/libraryBlobs.ts';
 import type { Presence } from './adapters/presence.ts';
 import type { CommandKey } from './adapters/signingKeys.ts';
 import type { ViewRows } from './adapters/viewRows.ts';
@@ -18,6 +19,7 @@ export interface Services {
   readonly deadLetters: DeadLetters;
   readonly devices: DeviceChannel;
   readonly blobs: Blobs;
+  readonly libraryBlobs: LibraryBlobs;
   readonly tokens: EntraTokens;
   /** Opened on first use: a key that does not answer must not keep the app from starting. */
   readonly keys: () => Promise<{ readonly current: CommandKey; readonly keySets: readonly KeySet[] }>;

@@ -9,12 +9,23 @@ import {
   type createEnrolmentTokenRequest,
   type DeviceResource,
   deviceList,
+  deletedLibraryFile,
   deviceResource,
+  distrustedSigner,
   enrolmentToken,
   type FileDownload,
   fileDownload,
   fileList,
   keySetList,
+  type LibraryDownload,
+  type LibraryFile,
+  libraryDownload,
+  libraryFile,
+  type libraryFileDescription,
+  libraryFileList,
+  libraryUpload,
+  type libraryUploadRequest,
+  libraryUploadTicket,
   type OpenSessionRequest,
   readiness,
   retiredDevice,
@@ -23,8 +34,11 @@ import {
   sessionList,
   sessionResource,
   settingsResource,
+  signer,
+  type trustSignerRequest,
 } from '../contracts/http.ts';
 import type { DownloadOptions } from './download.ts';
+import type { AddLibraryFileOptions, Description } from './libraryUpload.ts';
 import { type OutputOptions, openOutput } from './output.ts';
 import { everyRow } from './pages.ts';
 import { type RunCommandOptions, runCommand } from './runCommand.ts';
@@ -94,6 +108,100 @@ export class LiveResponseClient {
     options: CallOptions = {},
   ): Promise<z.infer<typeof settingsResource>> {
     return this.#ask('PATCH', '/settings', settingsResource, true, { ...options, body: change });
+  }
+
+  /** From now on scripts that this public key has signed may run. */
+  trustSigner(
+    request: z.input<typeof trustSignerRequest>,
+    options: CallOptions = {},
+  ): Promise<z.infer<typeof signer>> {
+    return this.#post('/settings/signers', signer, { ...options, body: request });
+  }
+
+  distrustSigner(keyId: string, options: CallOptions = {}): Promise<z.infer<typeof distrustedSigner>> {
+    return this.#ask('DELETE', `/settings/signers/${part(keyId)}`, distrustedSigner, true, { ...options });
+  }
+
+  // ---- library
+
+  async libraryFiles(options: CallOptions = {}): Promise<readonly LibraryFile[]> {
+    return (await this.#get('/library/files', libraryFileList, { ...options })).files;
+  }
+
+  libraryFile(name: string, options: CallOptions = {}): Promise<LibraryFile> {
+    return this.#get(libraryPath(name), libraryFile, { ...options });
+  }
+
+  /** Content of at most 50 MB, in one request. `addLibraryFile` takes files of any size the library takes. */
+  putLibraryFile(
+    name: string,
+    content: Uint8Array<ArrayBuffer>,
+    described: z.input<typeof libraryFileDescription> = {},
+    options: IdempotentOptions = {},
+  ): Promise<LibraryFile> {
+    const { headers, ...asked } = idempotent(options);
+    return this.#ask('PUT', libraryPath(name), libraryFile, true, {
+      ...asked,
+      headers: { ...headers, 'x-library-file': base64urlOf(JSON.stringify(described)) },
+      bytes: content,
+      timeoutMs: 230_000,
+    });
+  }
+
+  /** Adds the file at `path`; see {@link AddLibraryFileOptions}. Needs a file system. */
+  async addLibraryFile(
+    path: string,
+    described: Description = {},
+    options: AddLibraryFileOptions = {},
+  ): Promise<LibraryFile> {
+    const { signal } = options;
+    const { addLibraryFile } = await import('./libraryUpload.ts');
+    const { fetch, retry } = this.#transport;
+    return addLibraryFile(path, described, options, {
+      put: (name, content, said, idempotencyKey) =>
+        this.putLibraryFile(name, content, said, { signal, idempotencyKey }),
+      ticket: (request, idempotencyKey) => this.libraryUploadTicket(request, { signal, idempotencyKey }),
+      complete: (uploadId) => this.completeLibraryUpload(uploadId, { signal, wait: 25 }),
+      file: (name) => this.libraryFile(name, { signal }),
+      fetch,
+      retry,
+    });
+  }
+
+  /** A ticket for one new blob; the same `idempotencyKey` again gives a fresh ticket for the same one. */
+  libraryUploadTicket(
+    request: z.input<typeof libraryUploadRequest>,
+    options: IdempotentOptions = {},
+  ): Promise<z.infer<typeof libraryUploadTicket>> {
+    return this.#post('/library/uploads', libraryUploadTicket, { body: request, ...idempotent(options) });
+  }
+
+  libraryUpload(uploadId: string, options: CallOptions = {}): Promise<z.infer<typeof libraryUpload>> {
+    return this.#get(`/library/uploads/${part(uploadId)}`, libraryUpload, { ...options });
+  }
+
+  /** Ask again while it is `checking`. `wait`: seconds, at most 60, that the server may hold the answer back. */
+  completeLibraryUpload(
+    uploadId: string,
+    { wait, ...options }: CallOptions & { readonly wait?: number } = {},
+  ): Promise<z.infer<typeof libraryUpload>> {
+    return this.#post(`/library/uploads/${part(uploadId)}/complete`, libraryUpload, {
+      ...options,
+      query: { wait },
+      timeoutMs: 30_000 + (wait ?? 0) * 1000,
+    });
+  }
+
+  /** A short-lived address of a library file's content. Asking is recorded. */
+  libraryDownload(name: string, options: CallOptions = {}): Promise<LibraryDownload> {
+    return this.#get(`${libraryPath(name)}/content`, libraryDownload, { ...options });
+  }
+
+  deleteLibraryFile(
+    name: string,
+    options: IdempotentOptions = {},
+  ): Promise<z.infer<typeof deletedLibraryFile>> {
+    return this.#ask('DELETE', libraryPath(name), deletedLibraryFile, true, idempotent(options));
   }
 
   // ---- devices
@@ -286,6 +394,15 @@ export class LiveResponseClient {
 
 const commandPath = (sessionId: string, commandId: string): string =>
   `/sessions/${part(sessionId)}/commands/${part(commandId)}`;
+
+const libraryPath = (name: string): string => `/library/files/${part(name)}`;
+
+/** Also where there is no Buffer. */
+const base64urlOf = (text: string): string =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 
 const idempotent = ({ idempotencyKey, ...options }: IdempotentOptions): Asked => ({
   ...options,

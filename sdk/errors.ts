@@ -49,6 +49,17 @@ export class DownloadError extends Error {
   }
 }
 
+/** An upload was not taken. `code` says why; it is stable. */
+export class UploadError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'UploadError';
+    this.code = code;
+  }
+}
+
 /** `fetch` says "fetch failed" and hides why in `cause`; a refused connection has one more level. */
 export const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);

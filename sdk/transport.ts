@@ -13,11 +13,13 @@ export interface TransportOptions {
 }
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below `/api`, already encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
+  /** Sent as they are, in the place of a JSON body. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
   /** Doing it twice is the same as doing it once, so an unknown outcome may be tried again. */
   readonly repeatable: boolean;
@@ -69,6 +71,7 @@ export class Transport {
     const headers = {
       accept: 'application/json',
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(request.bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       ...request.headers,
       authorization: `Bearer ${await this.#token()}`,
     };
@@ -86,6 +89,7 @@ export class Transport {
         redirect: 'error',
         signal: request.signal ? AbortSignal.any([request.signal, timeout.signal]) : timeout.signal,
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        ...(request.bytes === undefined ? {} : { body: request.bytes }),
       });
       if (!response.ok && !request.alsoTaken?.includes(response.status)) {
         return await refusalOf(response, request.repeatable);

@@ -305,6 +305,7 @@ export const startLiveServer = async (behaviour: Behaviour = {}): Promise<LiveSe
         call.json(200, {
           limits: aSession().limits,
           switches: { liveResponse: true, servers: true, unsignedScripts: false },
+          signers: [],
         }),
     ],
     [

@@ -21,6 +21,8 @@ export {
   type LibraryUploadState,
   libraryUpload,
   libraryUploadFold,
+  libraryUploadStream,
+  unknownUpload,
 } from './upload.ts';
 
 /**
@@ -216,3 +218,5 @@ export const libraryFold: StreamFold<LibraryState> = {
   initialState,
   evolve: (state, event: DomainEvent) => evolve(state, event as LibraryEvent),
 };
+
+export const libraryStream = (tenantId: string): string => `library-${tenantId}`;

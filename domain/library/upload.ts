@@ -113,3 +113,5 @@ export const libraryUploadFold: StreamFold<LibraryUploadState> = {
   initialState,
   evolve: (state, event: DomainEvent) => evolve(state, event as LibraryUploadEvent),
 };
+
+export const libraryUploadStream = (uploadId: string): string => `libraryUpload-${uploadId}`;

@@ -91,6 +91,21 @@ export class Blobs {
     return { url: `${this.#client(blob).url}?${query}`, expiresAt: new Date(until).toISOString() };
   }
 
+  /** An address with a ticket for one blob, which need not exist. `lifetime`: seconds. */
+  async ticketUrl(
+    container: string,
+    name: string,
+    permissions: string,
+    lifetime: number,
+  ): Promise<{ readonly url: string; readonly expiresAt: string }> {
+    const until = Date.now() + lifetime * 1000;
+    const query = await this.#sign(container, name, permissions, until);
+    return {
+      url: `${this.#client(`${container}/${name}`).url}?${query}`,
+      expiresAt: new Date(until).toISOString(),
+    };
+  }
+
   /** Null when the blob does not exist. */
   async etagOf(blob: string): Promise<string | null> {
     try {

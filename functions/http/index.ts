@@ -13,28 +13,39 @@ import { getReadiness } from './getReadiness.ts';
 import { getSession } from './getSession.ts';
 import { issueCommand } from './issueCommand.ts';
 import { issueDeviceToken } from './issueDeviceToken.ts';
+import { deleteLibraryFile, downloadLibraryFile, getLibraryFile, listLibraryFiles } from './libraryFiles.ts';
+import { completeLibraryUpload, createLibraryUpload, getLibraryUpload } from './libraryUploads.ts';
 import { listCommands } from './listCommands.ts';
 import { listDevices } from './listDevices.ts';
 import { listFiles } from './listFiles.ts';
 import { listSessions } from './listSessions.ts';
 import { openSession } from './openSession.ts';
+import { putLibraryFile } from './putLibraryFile.ts';
 import { readEvents } from './readEvents.ts';
 import { readOutput } from './readOutput.ts';
 import { retireDevice } from './retireDevice.ts';
 import type { Route } from './route.ts';
 import { changeSettings, getSettings } from './settings.ts';
+import { distrustSigner, trustSigner } from './signers.ts';
 
 export const routes = (services: Services): readonly Route[] => [
   backgroundCommand(services),
   cancelCommand(services),
   changeSettings(services),
   closeSession(services),
+  completeLibraryUpload(services),
   createEnrolmentToken(services),
+  createLibraryUpload(services),
+  deleteLibraryFile(services),
+  distrustSigner(services),
   downloadFile(services),
+  downloadLibraryFile(services),
   enrolDevice(services),
   getCommand(services),
   getDevice(services),
   getKeys(services),
+  getLibraryFile(services),
+  getLibraryUpload(services),
   getOpenApi(),
   getReadiness(services),
   getSession(services),
@@ -44,9 +55,12 @@ export const routes = (services: Services): readonly Route[] => [
   listCommands(services),
   listDevices(services),
   listFiles(services),
+  listLibraryFiles(services),
   listSessions(services),
   openSession(services),
+  putLibraryFile(services),
   readEvents(services),
   readOutput(services),
   retireDevice(services),
+  trustSigner(services),
 ];

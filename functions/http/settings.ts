@@ -5,7 +5,11 @@ import type { Services } from '../services.ts';
 import { onSettings, readSettingsOf } from '../streams/streams.ts';
 import { bodyOf, json, type Route, signedIn } from './route.ts';
 
-const resource = ({ limits, switches }: SettingsState) => ({ limits: effectiveLimits(limits), switches });
+const resource = ({ limits, switches, signers }: SettingsState) => ({
+  limits: effectiveLimits(limits),
+  switches,
+  signers: Object.values(signers),
+});
 
 export const getSettings = (services: Services): Route => ({
   name: 'getSettings',

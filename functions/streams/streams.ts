@@ -8,6 +8,18 @@ import {
 } from '../../domain/device/index.ts';
 import type { AppendMetadata, Head } from '../../domain/eventStore.ts';
 import {
+  type LibraryCommand,
+  type LibraryState,
+  type LibraryUploadCommand,
+  type LibraryUploadState,
+  library,
+  libraryFold,
+  libraryStream,
+  libraryUpload,
+  libraryUploadFold,
+  libraryUploadStream,
+} from '../../domain/library/index.ts';
+import {
   type SessionCommand,
   type SessionEvent,
   type SessionState,
@@ -112,6 +124,39 @@ export const onSettings = (
     },
   );
 
+export const onLibrary = (
+  context: Context,
+  tenantId: string,
+  metadata: Metadata,
+  ask: Asking<LibraryCommand, LibraryState>,
+): Promise<Decision<LibraryState>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: libraryStream(tenantId), fold: libraryFold },
+    metadata,
+    async (state, now) => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : library.decide(command, state);
+    },
+  );
+
+export const onLibraryUpload = (
+  context: Context,
+  tenantId: string,
+  uploadId: string,
+  metadata: Metadata,
+  ask: Asking<LibraryUploadCommand, LibraryUploadState>,
+): Promise<Decision<LibraryUploadState>> =>
+  decideAndAppend(
+    context,
+    { tenantId, streamId: libraryUploadStream(uploadId), fold: libraryUploadFold },
+    metadata,
+    async (state, now) => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : libraryUpload.decide(command, state);
+    },
+  );
+
 /** Records who read what, in the day's access stream. */
 export const recordAccess = (
   context: Context,
@@ -132,6 +177,10 @@ export const readDevice = (context: Context, tenantId: string, deviceId: string)
   context.store.head(tenantId, deviceStream(deviceId), deviceFold);
 export const readSettingsOf = (context: Context, tenantId: string) =>
   context.store.head(tenantId, settingsStream(tenantId), settingsFold);
+export const readLibrary = (context: Context, tenantId: string) =>
+  context.store.head(tenantId, libraryStream(tenantId), libraryFold);
+export const readLibraryUpload = (context: Context, tenantId: string, uploadId: string) =>
+  context.store.head(tenantId, libraryUploadStream(uploadId), libraryUploadFold);
 export const readSlots = (context: Context, tenantId: string) =>
   context.store.head(tenantId, slotsStream(tenantId), slotsFold);
 
