@@ -38,6 +38,7 @@ const refusals: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'Sign in: lr login',
   FORBIDDEN: role,
   RIGHT_MISSING: role,
+  SCRIPT_UNSIGNED: 'Sign it (lr library sign) and add it again with its signature.',
   LIVE_RESPONSE_OFF: 'Have an administrator switch live response on. See the switches: lr settings',
   DEVICE_RETIRED: 'A retired device stays so. Enrol it again: lr enrolment-token',
   DEVICE_FOREIGN: 'Sign in to the tenant that the device belongs to: lr login --tenant',

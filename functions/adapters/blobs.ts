@@ -36,8 +36,14 @@ export class Blobs {
     return { output: address(outputContainer), collected: address(collectedContainer) };
   }
 
+  /** Full address of a blob without a ticket. */
+  addressOf(blob: string): string {
+    return this.#client(blob).url;
+  }
+
   /**
-   * Tickets for the blobs of one command: the output may be created and appended to, a collected file created and written.
+   * Tickets for the blobs of one command: the output may be created and appended to, a collected file created and written, and the
+   * library file that it brings to the device be read.
    * @param lifetime seconds.
    */
   async ticketsFor(
@@ -45,14 +51,20 @@ export class Blobs {
     sessionId: string,
     commandId: string,
     collects: boolean,
+    libraryBlob: string | undefined,
     lifetime: number,
   ): Promise<Tickets> {
     const name = `${tenantId}/${sessionId}/${commandId}`;
     const until = Date.now() + lifetime * 1000;
     const output = await this.#sign(outputContainer, name, 'ac', until);
-    return collects
-      ? { output, collected: await this.#sign(collectedContainer, name, 'cw', until) }
-      : { output };
+    const library = libraryBlob === undefined ? undefined : splitPath(libraryBlob);
+    return {
+      output,
+      ...(collects ? { collected: await this.#sign(collectedContainer, name, 'cw', until) } : {}),
+      ...(library === undefined
+        ? {}
+        : { library: await this.#sign(library.container, library.name, 'r', until) }),
+    };
   }
 
   /** Stores what the server answered to a command, under a name that follows from its content. */

@@ -6,6 +6,7 @@ import {
   findCommand,
   type Platform,
   parseCommand,
+  splitArguments,
   timeLimitOf,
 } from '../../domain/catalogue/index.ts';
 import { DomainError } from '../../domain/domainError.ts';
@@ -18,6 +19,7 @@ import {
 } from '../../domain/session/index.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
 import type { Services } from '../services.ts';
+import { broughtFileOf } from '../streams/broughtFile.ts';
 import { resendCommand, sendExecute, signCommand } from '../streams/delivery.ts';
 import { onSession } from '../streams/streams.ts';
 import { outputParts, outputStart } from './commandOutput.ts';
@@ -150,8 +152,24 @@ const prepare = async (
     requestHash: sha256(canonicalForm({ line })),
     by: signed.caller.actor.id,
   };
-  const jws = onDevice ? await signCommand(services, signed.caller.tenantId, state, command) : null;
-  return { ...command, signed: jws };
+  if (!onDevice) return { ...command, signed: null };
+  const { tenantId, actor } = signed.caller;
+  if (bound.name === 'run') refuseParameters(bound);
+  // What was issued before goes out as it was: its file may be gone from the library meanwhile.
+  const libraryFile = isKnownCommand(state, commandId)
+    ? undefined
+    : await broughtFileOf(services, tenantId, bound);
+  const jws = await signCommand(services, tenantId, state, { ...command, libraryFile, user: actor.name });
+  if (libraryFile === undefined) return { ...command, signed: jws };
+  const { name, size, sha256: hash } = libraryFile;
+  return { ...command, libraryFile: { name, size, sha256: hash }, signed: jws };
+};
+
+/** Throws for parameters that the device could not split into words. */
+const refuseParameters = ({ parameters }: BoundCommand): void => {
+  const split = splitArguments(String(parameters['parameters'] ?? ''));
+  if (!split.ok) throw new DomainError('PARAMETER_INVALID', split.message);
+};
 };
 
 /** As much output as fits into the answer of `status`; all of it is to be read with `GET …/output`. */

@@ -11,6 +11,7 @@ export const statusOf: Readonly<Record<string, number>> = {
   ENROLMENT_TOKEN_INVALID: 403,
   PROOF_INVALID: 403,
   DEVICE_RETIRED: 403,
+  SCRIPT_UNSIGNED: 403,
   NOT_FOUND: 404,
   SESSION_UNKNOWN: 404,
   COMMAND_UNKNOWN: 404,

@@ -1,8 +1,9 @@
-import type { DownwardPayload, Tickets } from '../../contracts/device.ts';
+import type { DownwardPayload, LibraryFile, Tickets } from '../../contracts/device.ts';
 import { type SessionEvent, type SessionState, sessionStream } from '../../domain/session/index.ts';
 import { signPayload } from '../../evidence/commandSignature.ts';
 import { bucketOf } from '../adapters/deviceChannel.ts';
 import type { Services } from '../services.ts';
+import { broughtBlobOf } from './broughtFile.ts';
 
 type Context = Pick<Services, 'devices' | 'keys' | 'blobs'>;
 
@@ -104,9 +105,12 @@ export const signCommand = async (
     readonly output: 'table' | 'json';
     readonly background: boolean;
     readonly timeLimit: number;
+    readonly libraryFile: LibraryFile | undefined;
+    readonly user: string;
   },
 ): Promise<string> => {
-  const { commandId, line, name, parameters, flags, output, background, timeLimit } = command;
+  const { commandId, line, name, parameters, flags, output, background, timeLimit, libraryFile, user } =
+    command;
   const addresses = context.blobs.addressesOf(tenantId, state.sessionId, commandId);
   const { current } = await context.keys();
   const payload: DownwardPayload = {
@@ -123,6 +127,8 @@ export const signCommand = async (
       timeLimit,
       limits: { collectedFile: state.limits.collectedFile, fileinfoFile: state.limits.fileinfoFile },
       blobs: { output: addresses.output, collected: collects(name) ? addresses.collected : null },
+      // An agent that can run scripts knows these; to all others nothing changes.
+      ...(libraryFile === undefined ? {} : { libraryFile, user }),
     },
   };
   return signPayload(payload, current);
@@ -150,6 +156,7 @@ export const sendExecute = async (
     state.sessionId,
     commandId,
     collects(name),
+    broughtBlobOf(signed),
     lifetime,
   );
   await send(context, state, `${commandId}:execute`, signed, tickets, startWithin);
