@@ -170,7 +170,6 @@ const refuseParameters = ({ parameters }: BoundCommand): void => {
   const split = splitArguments(String(parameters['parameters'] ?? ''));
   if (!split.ok) throw new DomainError('PARAMETER_INVALID', split.message);
 };
-};
 
 /** As much output as fits into the answer of `status`; all of it is to be read with `GET …/output`. */
 const shownOutput = 64 * 1024;
