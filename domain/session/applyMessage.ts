@@ -81,7 +81,8 @@ const sequenceReused = (
 const meaning = (message: VerifiedMessage, now: string, state: SessionState): readonly SessionEvent[] => {
   switch (message.kind) {
     case 'session.opened':
-      refuseWhenEnded(state);
+      // An honest device says this when the end of the session and its own start cross: no news, and no fault of its.
+      if (state.status === 'ended') return [];
       return [
         {
           type: 'SessionConnected',
@@ -89,7 +90,7 @@ const meaning = (message: VerifiedMessage, now: string, state: SessionState): re
         },
       ];
     case 'session.refused':
-      refuseWhenEnded(state);
+      if (state.status === 'ended') return [];
       if (state.status === 'connected') {
         throw new DomainError('SESSION_CONNECTED', 'A connected session cannot be refused any more.');
       }
@@ -105,10 +106,6 @@ const meaning = (message: VerifiedMessage, now: string, state: SessionState): re
     default:
       return unreachable(message);
   }
-};
-
-const refuseWhenEnded = (state: SessionState): void => {
-  if (state.status === 'ended') throw new DomainError('SESSION_ENDED', 'The session has ended.');
 };
 
 const started = (body: StartedBody, now: string, state: SessionState): readonly SessionEvent[] => {
