@@ -19,6 +19,8 @@ export interface FaultRequest {
   readonly do: FaultEffect;
   /** Path of the queue, topic or subscription; a `*` at its end stands for anything. Every entity unless given. */
   readonly entity?: string;
+  /** At `send` only: id of the session whose messages meet it. All unless given. */
+  readonly session?: string;
   /** How often; 1 unless given. */
   readonly times?: number | 'always';
   /** How many pass unharmed before. */
@@ -32,13 +34,14 @@ export interface ActiveFault<Point extends FaultPoint = FaultPoint> {
   readonly at: Point;
   readonly do: FaultEffect<Point>;
   readonly entity: string;
+  readonly session?: string;
   readonly delayMs: number;
   skip: number;
   times: number;
   met: number;
 }
 
-const fields = new Set(['at', 'do', 'entity', 'times', 'skip', 'delayMs']);
+const fields = new Set(['at', 'do', 'entity', 'session', 'times', 'skip', 'delayMs']);
 const defaultDelayMs = 1000;
 
 /** The faults of one namespace that tests have switched on. They live in memory only. */
@@ -59,11 +62,12 @@ export class Faults {
     }));
   }
 
-  /** Takes one use of the first fault for this place. */
-  meet<Point extends FaultPoint>(at: Point, path: string): ActiveFault<Point> | undefined {
+  /** Takes one use of the first fault for this place. @param session of the message that is sent. */
+  meet<Point extends FaultPoint>(at: Point, path: string, session?: string): ActiveFault<Point> | undefined {
     const entity = path.toLowerCase().replace(/\/\$management$/, '');
     for (const fault of this.#active) {
       if (fault.at !== at || fault.times === 0 || !matches(fault.entity, entity)) continue;
+      if (fault.session !== undefined && fault.session !== session) continue;
       if (fault.skip > 0) {
         fault.skip -= 1;
         continue;
@@ -104,6 +108,7 @@ function readFault(given: unknown): ActiveFault {
     at,
     do: effect,
     entity = '*',
+    session,
     times = 1,
     skip = 0,
     delayMs = defaultDelayMs,
@@ -120,6 +125,9 @@ function readFault(given: unknown): ActiveFault {
   const isCount = (value: unknown) => Number.isInteger(value) && Number(value) >= 0;
   if (typeof entity !== 'string')
     throw invalidArgument('entity is the path of a queue, topic or subscription.');
+  if (session !== undefined && (at !== 'send' || typeof session !== 'string')) {
+    throw invalidArgument('session is the id of a session, and only a fault at send can be kept to one.');
+  }
   if (times !== 'always' && !isCount(times)) throw invalidArgument("times is a whole number or 'always'.");
   if (!isCount(skip)) throw invalidArgument('skip is a whole number.');
   if (!isCount(delayMs)) throw invalidArgument('delayMs is a whole number of milliseconds.');
@@ -127,6 +135,7 @@ function readFault(given: unknown): ActiveFault {
     at,
     do: effect,
     entity: entity.toLowerCase(),
+    ...(session === undefined ? {} : { session }),
     delayMs,
     skip,
     times: times === 'always' ? Number.POSITIVE_INFINITY : times,

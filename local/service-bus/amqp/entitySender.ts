@@ -47,7 +47,7 @@ export class EntitySender implements InboundLink {
         );
       }
       const messages = messagesOf(bytes, format).map(parseMessage);
-      const fault = this.#context.faults.meet('send', this.path);
+      const fault = this.#context.faults.meet('send', this.path, messages[0]?.sessionId);
       if (fault) this.#enqueueFaulty(messages, delivery, fault);
       else {
         this.#queue.enqueue(messages);

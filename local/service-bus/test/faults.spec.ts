@@ -50,6 +50,19 @@ describe('faults at sending', () => {
     expect(bodies(await broker.client().createReceiver(queue).peekMessages(5))).toEqual(['first', 'third']);
   });
 
+  it('can be kept to one session', async () => {
+    const queue = await broker.queue({ requiresSession: true });
+    const sender = broker.client().createSender(queue);
+    await faults.set([{ at: 'send', do: 'drop', entity: queue, session: 'b', times: 'always' }]);
+    for (const sessionId of ['a', 'b', 'a']) await sender.sendMessages({ body: sessionId, sessionId });
+    const receiver = await broker.client().acceptNextSession(queue);
+    expect(bodies(await receiver.peekMessages(5))).toEqual(['a', 'a']);
+    expect(await faults.list()).toMatchObject([{ session: 'b', met: 1 }]);
+    await expect(faults.set([{ at: 'deliver', do: 'drop', session: 'b' }])).rejects.toThrow(
+      'only a fault at send',
+    );
+  });
+
   it('duplicate stores twice, duplicate detection or not', async () => {
     const queue = await broker.queue({ duplicateDetectionWindowSeconds: 60 });
     await faults.set([{ at: 'send', do: 'duplicate', entity: queue }]);
