@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { userToken } from '../../local/accessTokens.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../../local/device.ts';
 import { LiveResponseClient, type SessionResource } from '../../sdk/index.ts';
 import { eventually } from './responders.ts';
@@ -73,7 +73,10 @@ export const persistentClient = (
     retry: { ...persistent, budgetMs },
   });
 
-export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
+export const startFaultCloud = async (
+  name: string,
+  options: Pick<CloudOptions, 'appClockSkewSeconds'> = {},
+): Promise<FaultCloud> => {
   const dataDir = await makeFaultFolder(name);
   const crashPointFile = join(dataDir, 'crash-point');
   const witness = join(dataDir, 'witness');
@@ -84,6 +87,7 @@ export const startFaultCloud = async (name: string): Promise<FaultCloud> => {
     synchronous: 'NORMAL',
     heartbeatSeconds: 5,
     settings: { CRASH_POINT_FILE: crashPointFile },
+    ...options,
   });
   const agentEnvironment = {
     PATH: `${mark}:${process.env['PATH'] ?? ''}`,

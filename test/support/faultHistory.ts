@@ -16,7 +16,7 @@ export const endTypes: ReadonlySet<string> = new Set([
   'CommandTimedOut',
   'CommandLost',
 ]);
-const sessionEndTypes: ReadonlySet<string> = new Set([
+export const sessionEndTypes: ReadonlySet<string> = new Set([
   'SessionRefused',
   'SessionUnanswered',
   'SessionAbandoned',
@@ -170,7 +170,10 @@ export const commandOf = ({ data }: Pick<EventEnvelope, 'data'>): string | undef
   'commandId' in data && typeof data.commandId === 'string' ? data.commandId : undefined;
 
 /** The end of a command as its event names it, such as `Completed`. */
-export const endOf = (events: readonly EventEnvelope[], commandId: string): string | undefined =>
+export const endOf = (
+  events: readonly Pick<EventEnvelope, 'type' | 'data'>[],
+  commandId: string,
+): string | undefined =>
   events
     .find((event) => endTypes.has(event.type) && commandOf(event) === commandId)
     ?.type.replace('Command', '');

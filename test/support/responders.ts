@@ -14,12 +14,13 @@ export const eventually = async <Value>(
   what: string,
   look: () => Promise<Value | undefined | false>,
   withinMs = 30_000,
+  everyMs = 25,
 ): Promise<Value> => {
   for (const deadline = performance.now() + withinMs; ;) {
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 };
 
