@@ -140,6 +140,7 @@ const failures: Readonly<Record<string, string>> = {
   // The answers of help and status fail with the codes of refusals.
   UNKNOWN_COMMAND: lineHelp,
   COMMAND_UNKNOWN: 'See what runs: jobs',
+  LIBRARY_FILE_UNKNOWN: 'See what the library has: library',
 };
 
 /** Undefined for a code that this version does not know. */

@@ -24,6 +24,7 @@ import { resendCommand, sendExecute, signCommand } from '../streams/delivery.ts'
 import { onSession } from '../streams/streams.ts';
 import { outputParts, outputStart } from './commandOutput.ts';
 import { findSession } from './findSession.ts';
+import { isLibraryDeletion, libraryOutcomeOf } from './libraryCommand.ts';
 import {
   bodyOf,
   idempotencyKeyOf,
@@ -65,9 +66,13 @@ export const issueCommand = (services: Services): Route => ({
       signed.metadata(commandId),
       async (now, state): Promise<SessionCommand> => {
         if (issued.signed !== null) return { type: 'IssueCommand', command: issued, now };
-        const answer = answerOf({ command: bound, state, rights: rightsOf(signed), asked });
-        // What was answered before, or is refused, stores nothing.
+        // What was answered before, or is refused, stores nothing and does nothing.
         const isOpenTo = state.status === 'connected' && !isKnownCommand(state, commandId);
+        const library =
+          bound.name === 'library' && isOpenTo
+            ? await libraryOutcomeOf(services, signed, commandId, bound)
+            : undefined;
+        const answer = answerOf({ command: bound, state, rights: rightsOf(signed), asked, library });
         return {
           type: 'AnswerCommand',
           command: issued,
@@ -138,6 +143,12 @@ const prepare = async (
       rights: rightsOf(signed),
     });
     if (!admitted.ok) throw new DomainError(admitted.code, admitted.message);
+    if (isLibraryDeletion(bound) && !signed.caller.rights.has('Library.Manage')) {
+      throw new DomainError(
+        'RIGHT_MISSING',
+        'Deleting a library file needs the role Library.Manage. Ask an administrator for it.',
+      );
+    }
   }
   const command = {
     commandId,

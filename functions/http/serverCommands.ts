@@ -7,6 +7,7 @@ import {
 } from '../../domain/catalogue/index.ts';
 import { closedEnd, openCommands, type SessionState } from '../../domain/session/index.ts';
 import { type JobRow } from '../../domain/views/index.ts';
+import type { LibraryOutcome } from './libraryCommand.ts';
 
 /** What a command that needs no device may look at. */
 export interface ServerCommandContext {
@@ -15,6 +16,8 @@ export interface ServerCommandContext {
   readonly rights: readonly ('Basic' | 'Advanced')[];
   /** The command that `status` asks about, from its events; undefined when there is none. */
   readonly asked: (JobRow & { readonly output: string }) | undefined;
+  /** What `library` came to; undefined for every other command, and where nothing was done. */
+  readonly library: LibraryOutcome | undefined;
 }
 
 /** What a command that needs no device comes to. */
@@ -67,6 +70,8 @@ const answers: Readonly<Record<string, (context: ServerCommandContext) => Answer
       },
     ]);
   },
+  library: ({ library = { rows: [] } }) =>
+    'rows' in library ? rows(library.rows) : failed(library.code, library.message),
   fg: ({ state, command }) => {
     const commandId = String(command.parameters['command_id']).toLowerCase();
     const target = state.open[commandId];

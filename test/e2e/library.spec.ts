@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../../sdk/index.ts';
 import { openTerminal, type Terminal } from '../support/lr.ts';
-import { responder } from '../support/responders.ts';
+import { inSession, responder, rowsOf } from '../support/responders.ts';
 
 const manager = responder('cleo');
 const reader = responder('ben');
@@ -230,4 +230,26 @@ it('takes no private key for a signer', async () => {
   const { privateKey } = generateKeyPairSync('ed25519');
   const publicKey = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   expect(await refusalOf(manager.trustSigner({ name: 'x', publicKey }))).toBe('SIGNER_KEY_INVALID');
+});
+
+it('is listed and changed by commands of a session, which are recorded like all others', async () => {
+  await manager.putLibraryFile('console.txt', Buffer.from('x'), { description: 'From the console' });
+  const ana = responder('ana');
+  await inSession(ana, async ({ sessionId }) => {
+    const listed = await ana.runCommand(sessionId, 'library');
+    expect(listed.state).toBe('Completed');
+    const about = { name: 'console.txt', description: 'From the console', signature: 'unsigned' };
+    expect(await rowsOf(ana, sessionId, listed.commandId)).toContainEqual(expect.objectContaining(about));
+    expect(await refusalOf(ana.issueCommand(sessionId, 'library delete console.txt'))).toBe('RIGHT_MISSING');
+  });
+  await inSession(manager, async ({ sessionId }) => {
+    expect(await manager.runCommand(sessionId, 'library delete console.txt')).toMatchObject({
+      state: 'Completed',
+    });
+    expect(await manager.runCommand(sessionId, 'library delete console.txt')).toMatchObject({
+      state: 'Failed',
+      error: { code: 'LIBRARY_FILE_UNKNOWN' },
+    });
+  });
+  expect(await refusalOf(manager.libraryFile('console.txt'))).toBe('LIBRARY_FILE_UNKNOWN');
 });

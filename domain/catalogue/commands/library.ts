@@ -22,9 +22,9 @@ const library = define({
     column('hasParameters', 'boolean', 'Whether a script takes parameters.'),
     detail('parametersDescription', 'text', 'Which parameters.'),
     detail('sha256', 'text', 'SHA-256 in hexadecimal.'),
-    column('createdBy', 'text', 'Who added it.'),
-    detail('createdAt', 'time', 'When it was added.'),
-    column('updatedAt', 'time', 'When it was last replaced.'),
+    column('signature', 'text', 'valid, untrusted, invalid or unsigned.'),
+    column('updatedBy', 'text', 'Who sent this content.'),
+    column('updatedAt', 'time', 'When it was sent.'),
   ],
   examples: ['library', 'library delete old-script.ps1'],
 });
