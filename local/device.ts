@@ -32,6 +32,10 @@ export interface LocalDeviceOptions {
   /** What the device says it is used as; it finds out unless given. */
   readonly kind?: 'workstation' | 'server';
   readonly environment?: Readonly<Record<string, string>>;
+  /** Options of `node` for every process of the agent. */
+  readonly nodeArguments?: readonly string[];
+  /** In the state directory unless given. */
+  readonly logFile?: string;
 }
 
 /** Enrols the device unless it is, and runs its agent until told to stop or until this process is gone. */
@@ -74,9 +78,10 @@ const enrolledAs = async (stateDir: string, server: string): Promise<string | un
 
 const enrol = async (
   cloud: Pick<Cloud, 'url' | 'caFile'>,
-  { stateDir, enrolmentToken, name, kind }: LocalDeviceOptions,
+  { stateDir, enrolmentToken, name, kind, nodeArguments = [] }: LocalDeviceOptions,
 ): Promise<string> => {
   await promisify(execFile)(process.execPath, [
+    ...nodeArguments,
     agentBundle,
     'enrol',
     '--server',
@@ -95,21 +100,26 @@ const enrol = async (
   return deviceId;
 };
 
-const run = async ({ stateDir, environment }: LocalDeviceOptions) => {
+const run = async ({
+  stateDir,
+  environment,
+  nodeArguments = [],
+  logFile = join(stateDir, 'agent.log'),
+}: LocalDeviceOptions) => {
   const child: ChildProcess = spawn(
     process.execPath,
-    [leash, process.execPath, agentBundle, 'run', '--state', stateDir],
+    [leash, process.execPath, ...nodeArguments, agentBundle, 'run', '--state', stateDir],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     },
   );
-  child.stderr?.pipe(createWriteStream(join(stateDir, 'agent.log'), { flags: 'a', mode: 0o600 }));
+  child.stderr?.pipe(createWriteStream(logFile, { flags: 'a', mode: 0o600 }));
   child.stdin?.on('error', () => undefined);
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const pid = await new Promise<number>((resolve, reject) => {
     const fail = (why: string): void =>
-      reject(new Error(`The agent did not start: ${why}. Its log is ${join(stateDir, 'agent.log')}.`));
+      reject(new Error(`The agent did not start: ${why}. Its log is ${logFile}.`));
     const timer = setTimeout(() => fail(`not ready within ${readyWithinMs / 1000} s`), readyWithinMs);
     child.once('exit', () => fail('it ended'));
     if (child.stdout === null) return fail('it has no output');

@@ -110,8 +110,8 @@ export class Backend {
       return await call();
     } catch (error) {
       const moved = Math.abs(this.#clockOffsetMs - before) > 5_000;
-      if (error instanceof BackendRefusal && (error.status === 400 || error.status === 401) && moved)
-        return call();
+      // An enrolment's proof that is out of time is refused with 403.
+      if (error instanceof BackendRefusal && [400, 401, 403].includes(error.status) && moved) return call();
       throw error;
     }
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { userToken } from '../../local/accessTokens.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
-import { type LocalDevice, startDevice } from '../../local/device.ts';
+import { type LocalDevice, type LocalDeviceOptions, startDevice } from '../../local/device.ts';
 import { LiveResponseClient, type SessionResource } from '../../sdk/index.ts';
 import { eventually } from './responders.ts';
 
@@ -15,6 +15,9 @@ const mebibyte = 1024 ** 2;
 const persistent = { attempts: 1_000, firstDelayMs: 20, longestDelayMs: 500, budgetMs: 90_000 };
 /** One try: what a client sees that does not come back. */
 const once = { attempts: 1, firstDelayMs: 1, longestDelayMs: 1, budgetMs: 1 };
+
+/** How a device differs from the usual one. */
+export type DeviceChange = Partial<Omit<LocalDeviceOptions, 'enrolmentToken' | 'name'>>;
 
 /** A cloud and a device that a test may break at will. */
 export interface FaultCloud {
@@ -40,7 +43,7 @@ export interface FaultCloud {
   fireTimer(name: string): Promise<void>;
   openSession(): Promise<SessionResource>;
   /** One more device, which the caller stops. */
-  addDevice(name: string): Promise<LocalDevice>;
+  addDevice(name: string, options?: DeviceChange): Promise<LocalDevice>;
   stop(): Promise<void>;
 }
 
@@ -145,12 +148,13 @@ export const startFaultCloud = async (
         });
       },
       openSession: () => openFaultSession(client, deviceId),
-      addDevice: async (deviceName) =>
+      addDevice: async (deviceName, { environment, ...change } = {}) =>
         startDevice(cloud, {
           stateDir: join(dataDir, deviceName),
           enrolmentToken: async () => (await client.createEnrolmentToken({ uses: 1 })).token,
           name: deviceName,
-          environment: agentEnvironment,
+          environment: { ...agentEnvironment, ...environment },
+          ...change,
         }),
       stop: async () => {
         rmSync(crashPointFile, { force: true });
