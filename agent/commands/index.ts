@@ -2,12 +2,15 @@ import { cd } from './cd.ts';
 import { connections } from './connections.ts';
 import type { DeviceCommand } from './command.ts';
 import { dir } from './dir.ts';
+import { drivers } from './drivers.ts';
 import { fileinfo } from './fileinfo.ts';
 import { findfile } from './findfile.ts';
 import { getfile } from './getfile.ts';
+import { persistence } from './persistence.ts';
 import { processes } from './processes.ts';
 import { putfile } from './putfile.ts';
 import { run } from './run.ts';
+import { registry } from './registry.ts';
 import { scheduledtasks } from './scheduledtasks.ts';
 import { services } from './services.ts';
 import { startupfolders } from './startupfolders.ts';
@@ -17,12 +20,15 @@ const commands: readonly DeviceCommand[] = [
   cd,
   connections,
   dir,
+  drivers,
   fileinfo,
   findfile,
   getfile,
+  persistence,
   processes,
   putfile,
   run,
+  registry,
   scheduledtasks,
   services,
   startupfolders,

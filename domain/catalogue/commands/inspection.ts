@@ -123,6 +123,7 @@ const registry = define({
   parameters: [parameter('path', 'text', 'Key, or key and value, beginning with the full name of the hive.')],
   columns: [
     column('key', 'text', 'Full path of the key.'),
+    column('kind', 'text', 'value, or key for a key below it.'),
     column('name', 'text', 'Name of the value; empty for the default value.'),
     column('valueType', 'text', 'Registry type, such as REG_SZ.'),
     column('value', 'text', 'The value; binary ones in hexadecimal.'),
