@@ -1,10 +1,21 @@
 import type { ScheduledTask } from '../platform/listed.ts';
 import { loadedWhenAsked } from '../platform/onThisSystem.ts';
-import { type CommandContext, CommandFailure } from './command.ts';
+import { CommandFailure, type CommandContext } from './command.ts';
 import { listing } from './listing.ts';
 
 const wantedOf = ({ parameters }: CommandContext): string | null =>
   typeof parameters['name'] === 'string' && parameters['name'] !== '' ? parameters['name'] : null;
+
+const onLinux = loadedWhenAsked(async () => {
+  const { linuxScheduledTasks } = await import('../platform/linux/scheduledTasks.ts');
+  return async function* ({ parameters }: CommandContext): AsyncGenerator<ScheduledTask> {
+    const { name } = { name: parameters['name'] };
+    for await (const task of linuxScheduledTasks()) {
+      // What could not be looked at is told whatever is asked for.
+      if (name === undefined || task.name === undefined || task.name === name) yield task;
+    }
+  };
+});
 
 /** A list with one name asked for and nothing found is no list. */
 async function* requireFound(
@@ -16,25 +27,13 @@ async function* requireFound(
     found ||= (task.note ?? null) === null;
     yield task;
   }
-  if (!found)
+  if (!found) {
     throw new CommandFailure(
       'TASK_NOT_FOUND',
       `There is no scheduled task ${wanted}. Leave out the name to see all.`,
     );
+  }
 }
-
-const onLinux = loadedWhenAsked(async () => {
-  const { linuxScheduledTasks } = await import('../platform/linux/scheduledTasks.ts');
-  return async function* (context: CommandContext): AsyncGenerator<ScheduledTask> {
-    const wanted = wantedOf(context);
-    const named = async function* (): AsyncGenerator<ScheduledTask> {
-      // What could not be looked at is told whatever is asked for.
-      for await (const task of linuxScheduledTasks())
-        if (wanted === null || task.name === undefined || task.name === wanted) yield task;
-    };
-    yield* requireFound(named(), wanted);
-  };
-});
 
 /** Lists what runs at a time. */
 export const scheduledtasks = listing<ScheduledTask>('scheduledtasks', {

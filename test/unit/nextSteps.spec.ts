@@ -27,8 +27,8 @@ it('says what to do about every refusal of the API', async () => {
   expect(silent, 'cli/nextSteps.ts has nothing for these refusals').toEqual([]);
 });
 
-/** Codes of the agent that no responder is told: of its start, its own programs, and its environment. */
-const notTold = /^LIVE_RESPONSE_|^NOT_ENROLLED$/;
+/** No codes of failures: of the agent's start and its environment, and names in the registry of Windows. */
+const notTold = /^LIVE_RESPONSE_|^NOT_ENROLLED$|^HKEY_|^REG_/;
 
 it('says what to do about every way in which a command fails or is lost', async () => {
   const agent = all(await sourceOf('agent'), /'([A-Z]+(?:_[A-Z]+)+)'/g).filter((code) => !notTold.test(code));
