@@ -28,6 +28,8 @@ it('announces its commands', () => {
     'findfile',
     'getfile',
     'processes',
+    'putfile',
+    'run',
     'scheduledtasks',
     'services',
     'startupfolders',
