@@ -3,7 +3,7 @@ import { openCommands, type SessionState, sessionFold, sessionStream } from '../
 import type { Services } from '../services.ts';
 
 const shortestPauseMs = 50;
-/** A responder who has paused waits half of this on average before the next command shows; an idle session costs four request units a second. */
+/** A responder who has paused waits half of this on average before the next command shows; docs/cost.md has its price. */
 const longestPauseMs = 250;
 
 /**

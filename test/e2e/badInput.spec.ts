@@ -60,7 +60,6 @@ const refusals: readonly (readonly [string, string, number, string])[] = [
   ['an unknown format', 'dir / -output xml', 400, 'OUTPUT_INVALID'],
   ['a command of another platform', 'registry HKEY_LOCAL_MACHINE', 400, 'NOT_ON_PLATFORM'],
   ['a command that the agent does not announce', 'scan', 400, 'NOT_SUPPORTED_BY_AGENT'],
-  ['a command that is not served', 'library', 400, 'NOT_SUPPORTED'],
   ['NUL', 'dir /\0', 400, 'LINE_NOT_TEXT'],
   ['a newline', 'dir /\nrun x.sh', 400, 'LINE_NOT_TEXT'],
   ['an escape sequence', 'dir \u001b[2J', 400, 'LINE_NOT_TEXT'],
