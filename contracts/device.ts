@@ -5,19 +5,18 @@
  * tickets that the signed payload binds to one blob each. Up: {@link UpwardMessage}, signed by the device (Ed25519).
  */
 import * as z from 'zod';
+import { deviceKinds } from '../domain/device/index.ts';
 
 /** The bodies of session messages as the domain reads them; the schemas below check that what came has these shapes. */
 export type { EndedBody, OutputPart, SessionMessage, StartedBody } from '../domain/session/deviceMessage.ts';
 export type { Text } from '../domain/session/events.ts';
+export { type DeviceKind, deviceKinds } from '../domain/device/index.ts';
 
 const id = z.string().min(1).max(128);
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 export const platforms = ['linux', 'macos', 'windows'] as const;
 export const platform = z.enum(platforms);
-/** What a device is used as: the switch "live response for servers" asks for it. */
-export const deviceKinds = ['workstation', 'server'] as const;
 export const deviceKind = z.enum(deviceKinds);
-export type DeviceKind = z.infer<typeof deviceKind>;
 const size = z.number().int().nonnegative();
 
 /** Text that may not be valid UTF-8: then `bytes` is the original in base64 and `text` a readable form. */

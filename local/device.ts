@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import type { DeviceKind } from '../domain/device/index.ts';
 import type { Cloud } from './cloud.ts';
 
 const agentBundle = join(import.meta.dirname, '..', 'dist', 'agent', 'main.mjs');
@@ -30,7 +31,7 @@ export interface LocalDeviceOptions {
   readonly enrolmentToken: () => Promise<string>;
   readonly name?: string;
   /** What the device says it is used as; it finds out unless given. */
-  readonly kind?: 'workstation' | 'server';
+  readonly kind?: DeviceKind;
   readonly environment?: Readonly<Record<string, string>>;
   /** Options of `node` for every process of the agent. */
   readonly nodeArguments?: readonly string[];

@@ -1,3 +1,7 @@
+/** What a device is used as: the switch "live response for servers" asks for it. Stored data: never rename one. */
+export const deviceKinds = ['workstation', 'server'] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
 /** Events of `device-{deviceId}`. Names and fields are stored data. */
 export type DeviceEvent =
   | {
@@ -7,7 +11,7 @@ export type DeviceEvent =
         readonly name: string;
         readonly platform: string;
         /** Lacking in old events, and when the device could not tell. */
-        readonly kind?: 'workstation' | 'server';
+        readonly kind?: DeviceKind;
         readonly osVersion: string;
         readonly agentVersion: string;
         /** Public Ed25519 key of the device, as JWK. */

@@ -5,7 +5,7 @@ import type { DomainEvent } from '../envelope.ts';
 import type { StreamFold } from '../eventStore.ts';
 import type { DeviceEvent } from './events.ts';
 
-export type { DeviceEvent } from './events.ts';
+export { type DeviceEvent, type DeviceKind, deviceKinds } from './events.ts';
 
 type Enrolment = Extract<DeviceEvent, { type: 'DeviceEnrolled' }>['data'];
 

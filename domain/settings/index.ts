@@ -1,6 +1,7 @@
 import type { Decider } from '../decider.ts';
 import { unreachable } from '../decider.ts';
 import { DomainError } from '../domainError.ts';
+import type { DeviceKind } from '../device/index.ts';
 import type { DomainEvent } from '../envelope.ts';
 import type { StreamFold } from '../eventStore.ts';
 import { type LimitOverrides, limitBounds } from '../limits.ts';
@@ -226,7 +227,7 @@ export const refuseSwitchedOff = (
   device: {
     readonly platform: string;
     readonly osVersion: string;
-    readonly kind?: 'workstation' | 'server';
+    readonly kind?: DeviceKind;
   },
 ): void => {
   if (!switches.liveResponse) {
@@ -244,7 +245,7 @@ export const refuseSwitchedOff = (
   }
 };
 
-const presumedKind = (device: { readonly platform: string; readonly osVersion: string }) =>
+const presumedKind = (device: { readonly platform: string; readonly osVersion: string }): DeviceKind =>
   device.platform === 'linux' || /\bserver\b/i.test(device.osVersion) ? 'server' : 'workstation';
 
 export const settings: Decider<SettingsCommand, SettingsState, SettingsEvent> = {

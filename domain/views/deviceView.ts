@@ -1,4 +1,4 @@
-import type { DeviceEvent } from '../device/events.ts';
+import type { DeviceEvent, DeviceKind } from '../device/events.ts';
 import type { EventEnvelope } from '../envelope.ts';
 import type { View } from './view.ts';
 
@@ -7,8 +7,8 @@ export interface DeviceRow {
   readonly deviceId: string;
   readonly name: string;
   readonly platform: string;
-  /** Null when the device did not say. */
-  readonly kind: 'workstation' | 'server' | null;
+  /** Lacking in rows from before it was asked for, null when the device did not say: both mean that nobody knows. */
+  readonly kind?: DeviceKind | null;
   readonly osVersion: string;
   readonly agentVersion: string;
   readonly status: 'enrolled' | 'retired';
@@ -17,10 +17,10 @@ export interface DeviceRow {
 }
 
 export const deviceView: View<DeviceRow> = {
-  name: 'deviceView-v2',
+  name: 'deviceView-v1',
   concerns: (streamId) => streamId.startsWith('device-'),
   keyOf: ({ streamId }) => streamId.slice('device-'.length),
-  partition: (tenantId) => `${tenantId}|deviceView-v2`,
+  partition: (tenantId) => `${tenantId}|deviceView-v1`,
   sortKey: (row) => `${row.name}|${row.deviceId}`,
   apply: (row, envelope) => fold(row, envelope),
 };

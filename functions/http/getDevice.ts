@@ -11,24 +11,14 @@ export const getDevice = (services: Services): Route => ({
   path: 'devices/{deviceId}',
   handle: signedIn(services.tokens, ['Devices.Read'], async (signed) => {
     const device = await findDevice(services, signed);
-    const {
-      deviceId,
-      name,
-      platform,
-      kind = null,
-      osVersion,
-      agentVersion,
-      status,
-      enrolledAt,
-      retiredAt,
-    } = device;
+    const { deviceId, name, platform, kind, osVersion, agentVersion, status, enrolledAt, retiredAt } = device;
     return json(
       200,
       await withLastSeen(services, signed.caller.tenantId, {
         deviceId,
         name,
         platform,
-        kind,
+        ...(kind === undefined ? {} : { kind }),
         osVersion,
         agentVersion,
         status,

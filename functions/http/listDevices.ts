@@ -20,11 +20,12 @@ export const listDevices = (services: Services): Route => ({
 });
 
 export const withLastSeen = async (
-  services: Services,
+  services: Pick<Services, 'presence'>,
   tenantId: string,
   row: DeviceRow,
 ): Promise<DeviceResource> => ({
   ...row,
   platform: row.platform as DeviceResource['platform'],
+  kind: row.kind ?? null,
   lastSeen: await services.presence.lastSeen(tenantId, row.deviceId),
 });
