@@ -6,7 +6,9 @@ import {
   deviceFold,
   deviceStream,
 } from '../../domain/device/index.ts';
-import type { AppendMetadata, Head } from '../../domain/eventStore.ts';
+import type { Decider } from '../../domain/decider.ts';
+import type { DomainEvent } from '../../domain/envelope.ts';
+import type { AppendMetadata, Head, StreamFold } from '../../domain/eventStore.ts';
 import {
   type LibraryCommand,
   type LibraryState,
@@ -21,7 +23,6 @@ import {
 } from '../../domain/library/index.ts';
 import {
   type SessionCommand,
-  type SessionEvent,
   type SessionState,
   session,
   sessionFold,
@@ -52,6 +53,32 @@ type Asking<Command, State> = (
   state: State,
 ) => Command | undefined | Promise<Command | undefined>;
 
+interface Target<State> {
+  readonly tenantId: string;
+  readonly streamId: string;
+  readonly fold: StreamFold<State>;
+  /** Of a head that was just read. */
+  readonly head?: Head<State> | undefined;
+}
+
+/** Decides a command on the newest state of one stream and appends what comes of it. */
+const on = <Command, State, Event extends DomainEvent>(
+  context: Context,
+  { head, ...target }: Target<State>,
+  metadata: Metadata,
+  decider: Decider<Command, State, Event>,
+  ask: Asking<Command, State>,
+): Promise<Decision<State>> =>
+  decideAndAppend(
+    context,
+    { ...target, ...(head === undefined ? {} : { head }) },
+    metadata,
+    async (state, now): Promise<readonly Event[]> => {
+      const command = await ask(now, state);
+      return command === undefined ? [] : decider.decide(command, state);
+    },
+  );
+
 export const onSession = (
   context: Context,
   tenantId: string,
@@ -60,19 +87,12 @@ export const onSession = (
   ask: Asking<SessionCommand, SessionState>,
   head?: Head<SessionState>,
 ): Promise<Decision<SessionState>> =>
-  decideAndAppend(
+  on(
     context,
-    {
-      tenantId,
-      streamId: sessionStream(sessionId),
-      fold: sessionFold,
-      ...(head === undefined ? {} : { head }),
-    },
+    { tenantId, streamId: sessionStream(sessionId), fold: sessionFold, head },
     metadata,
-    async (state, now): Promise<readonly SessionEvent[]> => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : session.decide(command, state);
-    },
+    session,
+    ask,
   );
 
 export const onSlots = (
@@ -81,15 +101,7 @@ export const onSlots = (
   metadata: Metadata,
   ask: Asking<SlotsCommand, SlotsState>,
 ): Promise<Decision<SlotsState>> =>
-  decideAndAppend(
-    context,
-    { tenantId, streamId: slotsStream(tenantId), fold: slotsFold },
-    metadata,
-    async (state, now) => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : slots.decide(command, state);
-    },
-  );
+  on(context, { tenantId, streamId: slotsStream(tenantId), fold: slotsFold }, metadata, slots, ask);
 
 export const onDevice = (
   context: Context,
@@ -98,15 +110,7 @@ export const onDevice = (
   metadata: Metadata,
   ask: Asking<DeviceCommand, DeviceState>,
 ): Promise<Decision<DeviceState>> =>
-  decideAndAppend(
-    context,
-    { tenantId, streamId: deviceStream(deviceId), fold: deviceFold },
-    metadata,
-    async (state, now) => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : device.decide(command, state);
-    },
-  );
+  on(context, { tenantId, streamId: deviceStream(deviceId), fold: deviceFold }, metadata, device, ask);
 
 export const onSettings = (
   context: Context,
@@ -114,15 +118,7 @@ export const onSettings = (
   metadata: Metadata,
   ask: Asking<SettingsCommand, SettingsState>,
 ): Promise<Decision<SettingsState>> =>
-  decideAndAppend(
-    context,
-    { tenantId, streamId: settingsStream(tenantId), fold: settingsFold },
-    metadata,
-    async (state, now) => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : settings.decide(command, state);
-    },
-  );
+  on(context, { tenantId, streamId: settingsStream(tenantId), fold: settingsFold }, metadata, settings, ask);
 
 export const onLibrary = (
   context: Context,
@@ -130,15 +126,7 @@ export const onLibrary = (
   metadata: Metadata,
   ask: Asking<LibraryCommand, LibraryState>,
 ): Promise<Decision<LibraryState>> =>
-  decideAndAppend(
-    context,
-    { tenantId, streamId: libraryStream(tenantId), fold: libraryFold },
-    metadata,
-    async (state, now) => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : library.decide(command, state);
-    },
-  );
+  on(context, { tenantId, streamId: libraryStream(tenantId), fold: libraryFold }, metadata, library, ask);
 
 export const onLibraryUpload = (
   context: Context,
@@ -147,14 +135,12 @@ export const onLibraryUpload = (
   metadata: Metadata,
   ask: Asking<LibraryUploadCommand, LibraryUploadState>,
 ): Promise<Decision<LibraryUploadState>> =>
-  decideAndAppend(
+  on(
     context,
     { tenantId, streamId: libraryUploadStream(uploadId), fold: libraryUploadFold },
     metadata,
-    async (state, now) => {
-      const command = await ask(now, state);
-      return command === undefined ? [] : libraryUpload.decide(command, state);
-    },
+    libraryUpload,
+    ask,
   );
 
 /** Records who read what, in the day's access stream. */
