@@ -10,8 +10,6 @@ interface Upload extends AnnouncedFile {
   readonly requestHash: string;
   readonly by: string;
   readonly byName: string;
-  readonly requestedAt: string;
-  readonly endedAt: string | null;
 }
 
 /** `open`: its ticket takes content. `checking`: the content is frozen. Then it is `accepted` or `refused`, for ever. */
@@ -45,18 +43,18 @@ const initialState: LibraryUploadState = { status: 'none' };
 
 const evolve = (state: LibraryUploadState, event: LibraryUploadEvent): LibraryUploadState => {
   if (event.type === 'LibraryUploadRequested') {
-    const { at, ...requested } = event.data;
-    return { status: 'open', ...requested, requestedAt: at, endedAt: null, error: null };
+    const { at: _, ...requested } = event.data;
+    return { status: 'open', ...requested, error: null };
   }
   if (state.status === 'none') return state;
   switch (event.type) {
     case 'LibraryUploadSubmitted':
       return { ...state, status: 'checking', error: null };
     case 'LibraryUploadAccepted':
-      return { ...state, status: 'accepted', endedAt: event.data.at, error: null };
+      return { ...state, status: 'accepted', error: null };
     case 'LibraryUploadRefused': {
-      const { code, message, at } = event.data;
-      return { ...state, status: 'refused', endedAt: at, error: { code, message } };
+      const { code, message } = event.data;
+      return { ...state, status: 'refused', error: { code, message } };
     }
     default:
       return unreachable(event);

@@ -13,7 +13,7 @@ import { getReadiness } from './getReadiness.ts';
 import { getSession } from './getSession.ts';
 import { issueCommand } from './issueCommand.ts';
 import { issueDeviceToken } from './issueDeviceToken.ts';
-import { deleteLibraryFile, downloadLibraryFile, getLibraryFile, listLibraryFiles } from './libraryFiles.ts';
+import { deleteFile, downloadLibraryFile, getLibraryFile, listLibraryFiles } from './libraryFiles.ts';
 import { completeLibraryUpload, createLibraryUpload, getLibraryUpload } from './libraryUploads.ts';
 import { listCommands } from './listCommands.ts';
 import { listDevices } from './listDevices.ts';
@@ -36,7 +36,7 @@ export const routes = (services: Services): readonly Route[] => [
   completeLibraryUpload(services),
   createEnrolmentToken(services),
   createLibraryUpload(services),
-  deleteLibraryFile(services),
+  deleteFile(services),
   distrustSigner(services),
   downloadFile(services),
   downloadLibraryFile(services),

@@ -1,9 +1,8 @@
 import type { BoundCommand } from '../../domain/catalogue/index.ts';
 import { DomainError } from '../../domain/domainError.ts';
-import { signatureStateOf } from '../../evidence/scriptSignature.ts';
 import type { Services } from '../services.ts';
-import { readLibraryFiles } from '../streams/libraryFiles.ts';
-import { onLibrary, readSettingsOf } from '../streams/streams.ts';
+import { deleteLibraryFile } from '../streams/libraryFiles.ts';
+import { libraryFileResources } from './libraryResource.ts';
 import type { Signed } from './route.ts';
 
 /** What the command `library` comes to: the files as rows, or why it failed. */
@@ -23,14 +22,12 @@ export const libraryOutcomeOf = async (
   const { tenantId, actor } = caller;
   if (!isLibraryDeletion(command)) return { rows: await rowsOf(services, tenantId) };
   try {
-    await onLibrary(services, tenantId, metadata(commandId), (now) => ({
-      type: 'DeleteFile',
+    await deleteLibraryFile(services, tenantId, metadata(commandId), {
       name: String(command.parameters['file']),
       requestId: commandId,
       by: actor.id,
       byName: actor.name,
-      now,
-    }));
+    });
     return { rows: [] };
   } catch (error) {
     if (error instanceof DomainError && error.code === 'LIBRARY_FILE_UNKNOWN') return error;
@@ -38,18 +35,8 @@ export const libraryOutcomeOf = async (
   }
 };
 
-const rowsOf = async (services: Services, tenantId: string): Promise<readonly object[]> => {
-  const [files, { state }] = await Promise.all([
-    readLibraryFiles(services, tenantId),
-    readSettingsOf(services, tenantId),
-  ]);
-  return files.map((file) => {
-    const { name, size, sha256, description, hasParameters, parametersDescription, byName, at } = file;
-    const signature = signatureStateOf(file, state.signers).state;
-    return {
-      ...{ name, size, description, hasParameters, parametersDescription, sha256, signature },
-      updatedBy: byName,
-      updatedAt: at,
-    };
-  });
-};
+const rowsOf = async (services: Services, tenantId: string): Promise<readonly object[]> =>
+  (await libraryFileResources(services, tenantId)).map((file) => ({
+    ...file,
+    signature: file.signature.state,
+  }));

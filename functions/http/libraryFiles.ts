@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { unknownFile } from '../../domain/library/index.ts';
 import type { Services } from '../services.ts';
-import { type LibraryFile, readLibraryFile, readLibraryFiles } from '../streams/libraryFiles.ts';
-import { onLibrary, readSettingsOf, recordAccess } from '../streams/streams.ts';
-import { libraryFileResource } from './libraryResource.ts';
+import { deleteLibraryFile, type LibraryFile, readLibraryFile } from '../streams/libraryFiles.ts';
+import { readSettingsOf, recordAccess } from '../streams/streams.ts';
+import { libraryFileResource, libraryFileResources } from './libraryResource.ts';
 import { idempotencyKeyOf, json, type Route, type Signed, signedIn } from './route.ts';
 
 const readers = ['Basic', 'Library.Manage'] as const;
@@ -21,13 +21,9 @@ export const listLibraryFiles = (services: Services): Route => ({
   name: 'listLibraryFiles',
   method: 'GET',
   path: 'library/files',
-  handle: signedIn(services.tokens, readers, async ({ caller }) => {
-    const [files, { state: settings }] = await Promise.all([
-      readLibraryFiles(services, caller.tenantId),
-      readSettingsOf(services, caller.tenantId),
-    ]);
-    return json(200, { files: files.map((file) => libraryFileResource(file, settings)) });
-  }),
+  handle: signedIn(services.tokens, readers, async ({ caller }) =>
+    json(200, { files: await libraryFileResources(services, caller.tenantId) }),
+  ),
 });
 
 export const getLibraryFile = (services: Services): Route => ({
@@ -59,7 +55,7 @@ export const downloadLibraryFile = (services: Services): Route => ({
 });
 
 /** The content stays: commands that run have it, and the history names it. */
-export const deleteLibraryFile = (services: Services): Route => ({
+export const deleteFile = (services: Services): Route => ({
   name: 'deleteLibraryFile',
   method: 'DELETE',
   path: 'library/files/{name}',
@@ -68,10 +64,8 @@ export const deleteLibraryFile = (services: Services): Route => ({
     const { name = '' } = request.params;
     // With a key a repeat is answered like the first one; without one it finds nothing any more.
     const requestId = request.headers.has('idempotency-key') ? idempotencyKeyOf(request) : randomUUID();
-    await onLibrary(services, tenantId, metadata(requestId), (now) => ({
-      type: 'DeleteFile',
-      ...{ name, requestId, by: actor.id, byName: actor.name, now },
-    }));
+    const deletion = { name, requestId, by: actor.id, byName: actor.name };
+    await deleteLibraryFile(services, tenantId, metadata(requestId), deletion);
     return json(200, { name, deleted: true });
   }),
 });

@@ -5,7 +5,6 @@ import {
   libraryUploadFold,
   libraryUploadStream,
   refuseAddition,
-  unknownUpload,
 } from '../../domain/library/index.ts';
 import { effectiveLimits } from '../../domain/limits.ts';
 import { canonicalForm, sha256 } from '../../evidence/canonical.ts';
@@ -105,8 +104,6 @@ export const completeLibraryUpload = (services: Services): Route => ({
     const { tenantId, actor } = caller;
     const uploadId = uuidParameter(request, 'uploadId', 'UPLOAD_UNKNOWN');
     const wait = numberFromQuery(request, 'wait', { least: 0, most: longestWait, otherwise: 0 });
-    const { state: known } = await readLibraryUpload(services, tenantId, uploadId);
-    if (known.status === 'none') throw unknownUpload();
     const { head } = await onLibraryUpload(services, tenantId, uploadId, metadata(uploadId), (now) => ({
       type: 'SubmitUpload',
       by: actor.id,

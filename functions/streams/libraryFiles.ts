@@ -29,16 +29,6 @@ export const readLibraryFile = async (
   name: string,
 ): Promise<LibraryFile | undefined> => {
   const { state } = await readLibrary(context, tenantId);
-  return fileIn(context, tenantId, state, name);
-};
-
-/** The same, of a library whose head was just read. */
-export const fileIn = async (
-  context: Context,
-  tenantId: string,
-  state: LibraryState,
-  name: string,
-): Promise<LibraryFile | undefined> => {
   const entry = entryOf(state, name);
   if (entry === undefined) return undefined;
   const [envelope] = await context.store.read(tenantId, libraryStream(tenantId), entry.version - 1, 1);
@@ -101,6 +91,20 @@ export const addLibraryFile = async (
     now,
   }));
 };
+
+/** Takes a file out of the library; its content stays. Throws a DomainError when there is no such file. */
+export const deleteLibraryFile = (
+  context: Context,
+  tenantId: string,
+  metadata: Omit<AppendMetadata, 'now'>,
+  request: {
+    readonly name: string;
+    readonly requestId: string;
+    readonly by: string;
+    readonly byName: string;
+  },
+): Promise<Decision<LibraryState>> =>
+  onLibrary(context, tenantId, metadata, (now) => ({ type: 'DeleteFile', ...request, now }));
 
 /** The signatures with the keys that prove them. Throws when one is wrong or by nobody whom the tenant trusts. */
 export const checkedSignatures = (
