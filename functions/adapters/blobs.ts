@@ -6,6 +6,7 @@ import {
   type UserDelegationKey,
 } from '@azure/storage-blob';
 import type { Tickets } from '../../contracts/device.ts';
+import { statusOf } from './statusOf.ts';
 
 export const outputContainer = 'output';
 export const collectedContainer = 'collected';
@@ -83,8 +84,7 @@ export class Blobs {
         .upload(content, content.length, { conditions: { ifNoneMatch: '*' } });
       return { blob, etag: etag ?? '' };
     } catch (error) {
-      const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-      if (status !== 409 && status !== 412) throw error;
+      if (![409, 412].includes(statusOf(error) ?? 0)) throw error;
       return { blob, etag: (await this.etagOf(blob)) ?? '' };
     }
   }
@@ -96,11 +96,9 @@ export class Blobs {
     lifetime: number,
   ): Promise<{ readonly url: string; readonly expiresAt: string }> {
     const { container, name } = splitPath(blob);
-    const until = Date.now() + lifetime * 1000;
     const plain = fileName.replace(/[^\x20-\x7e]|["\\/;]/g, '_');
     const disposition = `attachment; filename="${plain}"; filename*=UTF-8''${encodeURIComponent(fileName.toWellFormed())}`;
-    const query = await this.#sign(container, name, 'r', until, disposition);
-    return { url: `${this.#client(blob).url}?${query}`, expiresAt: new Date(until).toISOString() };
+    return this.ticketUrl(container, name, 'r', lifetime, disposition);
   }
 
   /** An address with a ticket for one blob, which need not exist. `lifetime`: seconds. */
@@ -109,9 +107,10 @@ export class Blobs {
     name: string,
     permissions: string,
     lifetime: number,
+    disposition?: string,
   ): Promise<{ readonly url: string; readonly expiresAt: string }> {
     const until = Date.now() + lifetime * 1000;
-    const query = await this.#sign(container, name, permissions, until);
+    const query = await this.#sign(container, name, permissions, until, disposition);
     return {
       url: `${this.#client(`${container}/${name}`).url}?${query}`,
       expiresAt: new Date(until).toISOString(),
@@ -123,7 +122,7 @@ export class Blobs {
     try {
       return (await this.#client(blob).getProperties()).etag ?? null;
     } catch (error) {
-      if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return null;
+      if (statusOf(error) === 404) return null;
       throw error;
     }
   }

@@ -11,6 +11,7 @@ import {
 import WebSocket from 'ws';
 import { type DownwardMessage, deviceQueueOf, upwardPath } from '../../contracts/device.ts';
 import type { Shard, ShardTable } from '../settings.ts';
+import { statusOf } from './statusOf.ts';
 
 /** What a device gets to speak with its namespace. */
 export interface DeviceAccess {
@@ -89,7 +90,7 @@ export class DeviceChannel {
         duplicateDetectionHistoryTimeWindow: 'PT1H',
       });
     } catch (error) {
-      if (!hasStatus(error, 409)) throw error;
+      if (statusOf(error) !== 409) throw error;
     }
   }
 
@@ -97,7 +98,7 @@ export class DeviceChannel {
     try {
       await this.#of(bucket).administration.deleteQueue(deviceQueueOf(deviceId));
     } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
+      if (statusOf(error) !== 404) throw error;
     }
   }
 
@@ -185,9 +186,6 @@ const senderOf = ({ client, senders }: Line, queue: string): ServiceBusSender =>
   }
   return sender;
 };
-
-const hasStatus = (error: unknown, status: number): boolean =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status;
 
 /** hash(deviceId) mod 4096. Device ids are uniformly distributed hex, so their first digits are the hash. Fixed for ever. */
 export const bucketOf = (deviceId: string): number => Number.parseInt(deviceId.slice(0, 8), 16) % 4096;

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { BlobServiceClient, BlockBlobClient } from '@azure/storage-blob';
 import type { Blobs } from './blobs.ts';
+import { statusOf } from './statusOf.ts';
 
 const container = 'library';
 const blockSize = 8 * 1024 * 1024;
@@ -147,6 +148,4 @@ async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buf
   if (size > 0) yield Buffer.concat(chunks);
 }
 
-const statusOf = (error: unknown): unknown =>
-  error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-const isConflict = (error: unknown): boolean => [409, 412].includes(Number(statusOf(error)));
+const isConflict = (error: unknown): boolean => [409, 412].includes(statusOf(error) ?? 0);
