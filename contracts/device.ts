@@ -6,6 +6,7 @@
  */
 import * as z from 'zod';
 import { deviceKinds } from '../domain/device/index.ts';
+import { isFileName, signatureAlgorithms } from '../domain/library/index.ts';
 
 /** The bodies of session messages as the domain reads them; the schemas below check that what came has these shapes. */
 export type { EndedBody, OutputPart, SessionMessage, StartedBody } from '../domain/session/deviceMessage.ts';
@@ -17,6 +18,7 @@ export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 export const platforms = ['linux', 'macos', 'windows'] as const;
 export const platform = z.enum(platforms);
 export const deviceKind = z.enum(deviceKinds);
+export const signatureAlgorithm = z.enum(signatureAlgorithms);
 const size = z.number().int().nonnegative();
 
 /** Text that may not be valid UTF-8: then `bytes` is the original in base64 and `text` a readable form. */
@@ -41,7 +43,7 @@ const address = {
 
 /** A file of the library that a command brings to the device: what it must be, and for a script why it may run. */
 export const libraryFile = z.strictObject({
-  name: z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/),
+  name: z.string().refine(isFileName, 'is no name of a library file'),
   size,
   sha256: sha256Hex,
   /** Address without ticket. */
@@ -55,7 +57,7 @@ export const libraryFile = z.strictObject({
         signerName: z.string(),
         /** SPKI, DER, base64. */
         publicKey: z.base64(),
-        algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+        algorithm: signatureAlgorithm,
         keyId: sha256Hex,
         /** The signature, base64, over name, size and hash of the file. */
         value: z.base64(),

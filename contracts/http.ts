@@ -1,7 +1,8 @@
 /** Shapes of the HTTP API: the source of `openapi.json`. Times are UTC ISO 8601, durations seconds, sizes bytes. */
 import * as z from 'zod';
+import { longestDescription, mostSignatures } from '../domain/library/index.ts';
 import { limitBounds, limitProfiles } from '../domain/limits.ts';
-import { deviceKind, keySet, platform, sha256Hex, text } from './device.ts';
+import { deviceKind, keySet, platform, sha256Hex, signatureAlgorithm, text } from './device.ts';
 
 export const uuid = z.uuid();
 const time = z.iso.datetime();
@@ -208,7 +209,7 @@ export const changeSettingsRequest = z.strictObject({
 export const signer = z.object({
   keyId: sha256Hex,
   name: z.string(),
-  algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+  algorithm: signatureAlgorithm,
   /** SPKI, DER, base64. */
   publicKey: z.string(),
 });
@@ -253,7 +254,7 @@ export const readiness = z.object({ ready: z.boolean(), checks: z.record(z.strin
 
 /** Over which bytes a signature is made is said in docs/library.md. */
 export const detachedSignature = z.strictObject({
-  algorithm: z.enum(['Ed25519', 'ECDSA-P256-SHA256']),
+  algorithm: signatureAlgorithm,
   /** SHA-256, hex, of the signer's public key (SPKI, DER). */
   keyId: sha256Hex,
   value: z.base64().max(200),
@@ -261,10 +262,10 @@ export const detachedSignature = z.strictObject({
 
 /** What is said about a library file when it is sent. */
 export const libraryFileDescription = z.strictObject({
-  description: z.string().max(500).default(''),
+  description: z.string().max(longestDescription).default(''),
   hasParameters: z.boolean().default(false),
-  parametersDescription: z.string().max(500).default(''),
-  signatures: z.array(detachedSignature).max(4).default([]),
+  parametersDescription: z.string().max(longestDescription).default(''),
+  signatures: z.array(detachedSignature).max(mostSignatures).default([]),
   overwrite: z.boolean().default(false),
 });
 export const libraryUploadRequest = libraryFileDescription.extend({

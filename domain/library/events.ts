@@ -3,9 +3,13 @@
  * change a meaning.
  */
 
+/** How signers sign. Stored data: never rename one. */
+export const signatureAlgorithms = ['Ed25519', 'ECDSA-P256-SHA256'] as const;
+export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
+
 /** A detached signature as its maker hands it over: evidence/scriptSignature.ts says over what it is made. */
 export interface DetachedSignature {
-  readonly algorithm: 'Ed25519' | 'ECDSA-P256-SHA256';
+  readonly algorithm: SignatureAlgorithm;
   /** SHA-256, hex, of the signer's public key (SPKI, DER). */
   readonly keyId: string;
   /** Base64. Ed25519: 64 bytes. ECDSA: DER. */

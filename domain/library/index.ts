@@ -15,7 +15,8 @@ export type {
   LibraryUploadEvent,
   StoredFile,
 } from './events.ts';
-export { longestFileName, refuseFileName } from './fileName.ts';
+export { signatureAlgorithms } from './events.ts';
+export { isFileName, longestFileName, refuseFileName } from './fileName.ts';
 export {
   type LibraryUploadCommand,
   type LibraryUploadState,
@@ -72,8 +73,9 @@ export type LibraryCommand =
 /** A thousand entries with the longest names take 230 KB of the 256 KB that a head may have. */
 export const mostLibraryFiles = 1_000;
 const rememberedRequests = 50;
-const mostSignatures = 4;
-const longestDescription = 500;
+export const mostSignatures = 4;
+/** Characters. */
+export const longestDescription = 500;
 
 const initialState: LibraryState = { version: 0, files: [], recent: [] };
 

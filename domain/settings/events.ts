@@ -1,3 +1,4 @@
+import type { SignatureAlgorithm } from '../library/events.ts';
 import type { LimitOverrides } from '../limits.ts';
 
 /** Events of `settings-{tenantId}`. Names and fields are stored data. */
@@ -45,7 +46,7 @@ export interface TrustedSigner {
   /** SHA-256, hex, of the key's SPKI in DER. */
   readonly keyId: string;
   readonly name: string;
-  readonly algorithm: 'Ed25519' | 'ECDSA-P256-SHA256';
+  readonly algorithm: SignatureAlgorithm;
   /** SPKI, DER, base64. */
   readonly publicKey: string;
 }
