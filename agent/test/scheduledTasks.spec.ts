@@ -108,6 +108,8 @@ it('finds what is planned in the files of a system', async () => {
     'var/spool/cron/crontabs/ana': Buffer.from('0 0 * * * /opt/\xff\n', 'latin1'),
     'etc/cron.daily/script': { content: '#!/bin/sh\n', mode: 0o755 },
     'etc/cron.daily/not-run': { content: '#!/bin/sh\n', mode: 0o644 },
+    'etc/cron.daily/.placeholder': { content: '#!/bin/sh\n', mode: 0o755 },
+    'etc/cron.daily/with-dot.sh': { content: '#!/bin/sh\n', mode: 0o755 },
     'etc/anacrontab': 'SHELL=/bin/sh\n7 10 cron.weekly run-parts /etc/cron.weekly\n',
     'var/spool/cron/atjobs/a0000101c3f0a0': '#!/bin/sh\n# atrun uid=0 gid=0\ncd / || {\n}\n/opt/at\n',
     'etc/systemd/system/own.timer':
@@ -128,8 +130,10 @@ it('finds what is planned in the files of a system', async () => {
       'ana',
       { text: '/opt/\ufffd', bytes: Buffer.from('/opt/\xff', 'latin1').toString('base64') },
     ],
+    ['cron script', false, 'root', '/etc/cron.daily/.placeholder'],
     ['cron script', false, 'root', '/etc/cron.daily/not-run'],
     ['cron script', true, 'root', '/etc/cron.daily/script'],
+    ['cron script', false, 'root', '/etc/cron.daily/with-dot.sh'],
     ['anacron', true, 'root', 'run-parts /etc/cron.weekly'],
     ['at', true, 'root', '/opt/at'],
   ]);
@@ -153,3 +157,14 @@ it.runIf(process.platform === 'linux')('lists what is planned here', async () =>
   const one = (await runCommand('scheduledtasks', { parameters: { name: String(named['name']) } })).rows;
   expect(one.filter(({ note }) => note === null).map(({ name }) => name)).toEqual([named['name']]);
 });
+
+it.runIf(process.platform === 'linux')(
+  'says that nothing is planned under a name that nobody gave',
+  async () => {
+    await expect(
+      runCommand('scheduledtasks', { parameters: { name: 'no such task' } }),
+    ).rejects.toMatchObject({
+      code: 'TASK_NOT_FOUND',
+    });
+  },
+);

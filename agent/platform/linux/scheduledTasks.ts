@@ -126,12 +126,12 @@ const userTables = ['/var/spool/cron/crontabs', '/var/spool/cron/tabs', '/var/sp
 function* cronTasks(tree: SystemTree): Generator<ScheduledTask> {
   yield* tableTasks(tree, '/etc/crontab', null, true);
   const isDebian = tree.isFile('/etc/debian_version');
-  for (const path of tree.paths('/etc/cron.d')) {
-    // Debian's cron takes no name with a dot, and no cron takes what editors and packages leave behind.
+  // Debian takes no name with a dot, and nobody takes what editors and packages leave behind.
+  const isTaken = (path: string): boolean => {
     const name = posix.basename(path);
-    const isTaken = isDebian ? /^[\w-]+$/.test(name) : !/^\.|~$|\.rpm(?:save|orig|new)$/.test(name);
-    yield* tableTasks(tree, path, null, isTaken);
-  }
+    return isDebian ? /^[\w-]+$/.test(name) : !/^\.|~$|\.rpm(?:save|orig|new)$/.test(name);
+  };
+  for (const path of tree.paths('/etc/cron.d')) yield* tableTasks(tree, path, null, isTaken(path));
   const seen = new Set<string>();
   for (const folder of userTables) {
     for (const path of tree.paths(folder)) {
@@ -143,11 +143,11 @@ function* cronTasks(tree: SystemTree): Generator<ScheduledTask> {
   }
   for (const often of ['hourly', 'daily', 'weekly', 'monthly', 'yearly']) {
     for (const path of tree.paths(`/etc/cron.${often}`)) {
-      if (!tree.isFile(path) || path.endsWith('/.placeholder')) continue;
+      if (!tree.isFile(path)) continue;
       yield {
         name: shownOf(posix.basename(path)),
         kind: 'cron script',
-        enabled: tree.isProgram(path),
+        enabled: tree.isProgram(path) && isTaken(path),
         schedule: often,
         user: 'root',
         command: shownOf(path),
