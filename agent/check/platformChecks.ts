@@ -10,6 +10,7 @@ import { defaultLimits } from '../../domain/limits.ts';
 import type { Row } from '../commands/command.ts';
 import { capabilities, commandNamed } from '../commands/index.ts';
 import { initialDirectory } from '../platform/initialDirectory.ts';
+import { isAlive } from '../platform/isAlive.ts';
 import { endProcesses, identify, markerVariable } from '../session/processTree.ts';
 
 export interface PlatformCheck {
@@ -171,14 +172,5 @@ const endsWhatACommandStarted = async (): Promise<void> => {
     const until = Date.now() + 10_000;
     while (isAlive(pid) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
     insist(!isAlive(pid), 'a process outlived the proof that none was left');
-  }
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 };

@@ -1,5 +1,6 @@
 import { uptime } from 'node:os';
 import * as z from 'zod';
+import { isAlive } from '../isAlive.ts';
 import type { ProcessTable, SeenProcess } from '../seenProcess.ts';
 import { powershellRowsNow } from './powershell.ts';
 
@@ -41,15 +42,6 @@ const toleranceMs = 50;
 const bootToleranceMs = 60_000;
 
 const bootTime = (): number => Date.now() - uptime() * 1000;
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** There are no process groups, and no process may see another one's environment: descent is all that is left. */
 export const windowsProcessTable: ProcessTable = {
