@@ -14,11 +14,7 @@ export const connections: DeviceCommand = {
   name: 'connections',
   startsProcesses: process.platform !== 'linux',
   async *run({ parameters }) {
-    const { status, pid, port } = {
-      status: parameters['status'],
-      pid: parameters['pid'],
-      port: parameters['port'],
-    };
+    const { status, pid, port } = parameters;
     for await (const found of onThisSystem(sources)()) {
       if ('gap' in found) yield gapRow(found);
       else if (

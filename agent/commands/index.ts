@@ -9,8 +9,8 @@ import { getfile } from './getfile.ts';
 import { persistence } from './persistence.ts';
 import { processes } from './processes.ts';
 import { putfile } from './putfile.ts';
-import { run } from './run.ts';
 import { registry } from './registry.ts';
+import { run } from './run.ts';
 import { scheduledtasks } from './scheduledtasks.ts';
 import { services } from './services.ts';
 import { startupfolders } from './startupfolders.ts';
@@ -27,8 +27,8 @@ const commands: readonly DeviceCommand[] = [
   persistence,
   processes,
   putfile,
-  run,
   registry,
+  run,
   scheduledtasks,
   services,
   startupfolders,

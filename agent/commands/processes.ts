@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { userName } from '../platform/linux/accounts.ts';
-import { processIds, readStat } from '../session/processTree.ts';
+import { processIds, readStat } from '../platform/linux/procfs.ts';
 import { CommandFailure, type DeviceCommand, type Row } from './command.ts';
 import { textOf } from './text.ts';
 

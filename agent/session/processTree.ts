@@ -1,8 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { processTable } from '../platform/processTable.ts';
 
-export { bootId, type ProcessStat, processIds, readStat, startTimeOf } from '../platform/linux/procfs.ts';
-
 /** Every process of a command inherits this variable; its value is random per executor. */
 export const markerVariable = 'LIVE_RESPONSE_EXECUTOR';
 

@@ -9,7 +9,7 @@ import { capabilities } from '../commands/index.ts';
 import { sha256 } from '../../evidence/canonical.ts';
 import { commandHash, signPayload } from '../../evidence/commandSignature.ts';
 import { enrol } from '../enrol.ts';
-import { processIds, readStat, startTimeOf } from '../session/processTree.ts';
+import { processIds, readStat, startTimeOf } from '../platform/linux/procfs.ts';
 import { AgentProcess, runAgent } from './support/agentProcess.ts';
 import { enrolmentToken, FakeBackend } from './support/fakeBackend.ts';
 

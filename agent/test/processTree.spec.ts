@@ -5,15 +5,13 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
+import { bootId, readStat, startTimeOf } from '../platform/linux/procfs.ts';
 import {
-  bootId,
   endProcesses,
   identify,
   markerVariable,
   type ProcessIdentity,
   processesOf,
-  readStat,
-  startTimeOf,
 } from '../session/processTree.ts';
 import { temporaryFolders } from './support/temporary.ts';
 

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LibraryFile } from '../../contracts/device.ts';
 import { signFile, signerKeyOf } from '../../evidence/scriptSignature.ts';
 import { enrol } from '../enrol.ts';
-import { readStat } from '../session/processTree.ts';
+import { readStat } from '../platform/linux/procfs.ts';
 import { AgentProcess } from './support/agentProcess.ts';
 import { type Ended, enrolmentToken, FakeBackend } from './support/fakeBackend.ts';
 

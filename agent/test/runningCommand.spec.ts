@@ -7,7 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { OutputStore } from '../session/commandOutput.ts';
 import type { FromExecutor, FromWorker, WorkerEnd } from '../session/messages.ts';
-import { identify, markerVariable, type ProcessIdentity, readStat } from '../session/processTree.ts';
+import { identify, markerVariable, type ProcessIdentity } from '../session/processTree.ts';
+import { readStat } from '../platform/linux/procfs.ts';
 import { RunningCommand } from '../session/runningCommand.ts';
 import { temporaryFolders } from './support/temporary.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { textOf } from '../../commands/text.ts';
 import { CommandFailure, systemCodeOf } from '../../commands/command.ts';
-import { processIds, readStat } from '../../session/processTree.ts';
+import { processIds, readStat } from './procfs.ts';
 import type { Connection, ConnectionGap, Holder } from '../connection.ts';
 import { userName } from './accounts.ts';
 import { linesOf } from './lines.ts';
