@@ -5,14 +5,9 @@ import tls from 'node:tls';
 import { userToken } from '../../local/accessTokens.ts';
 import { startCloud } from '../../local/cloud.ts';
 import { type LocalDevice, startDevice } from '../../local/device.ts';
+import { storeControl } from '../../local/cosmos/storeControl.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
-import {
-  durableBetween,
-  invocationsBetween,
-  readHostCounters,
-  readStoreCounters,
-  resetStoreCounters,
-} from './counters.ts';
+import { durableBetween, invocationsBetween, readHostCounters } from './hostCounters.ts';
 import { familyOf, load, machine, processorTime, residentMemory } from './machine.ts';
 import { openSession } from './roundTrips.ts';
 import { milliseconds, percentile, table } from './statistics.ts';
@@ -73,11 +68,11 @@ try {
   // ---- one session
   const session = await openSession(client, first.deviceId);
   for (let warm = 0; warm < 20; warm += 1) await session.roundTrip('cd /');
-  await resetStoreCounters(cloud);
+  await storeControl(cloud.cosmos).resetCounters();
   const before = await readHostCounters(cloud);
   const one: number[] = [];
   for (let round = 0; round < rounds; round += 1) one.push(await session.roundTrip('cd /'));
-  const counters = await readStoreCounters(cloud);
+  const counters = await storeControl(cloud.cosmos).counters();
   const after = await readHostCounters(cloud);
   const perCommand = await storedPerCommand(client, session.sessionId);
   await session.close();

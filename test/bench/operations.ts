@@ -5,15 +5,10 @@ import tls from 'node:tls';
 import { userToken } from '../../local/accessTokens.ts';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { startDevice } from '../../local/device.ts';
+import { storeControl } from '../../local/cosmos/storeControl.ts';
 import { LiveResponseClient } from '../../sdk/index.ts';
 import type { MeasuredOperations, Usage } from '../../scripts/cost/usage.ts';
-import {
-  durableBetween,
-  invocationsBetween,
-  readHostCounters,
-  readStoreCounters,
-  resetStoreCounters,
-} from './counters.ts';
+import { durableBetween, invocationsBetween, readHostCounters } from './hostCounters.ts';
 import { machine } from './machine.ts';
 import { openSession } from './roundTrips.ts';
 
@@ -39,13 +34,13 @@ const usageOf = async (
   messagesDownInAll = 0,
 ): Promise<Timed> => {
   process.stderr.write(`${what} …\n`);
-  await resetStoreCounters(cloud);
+  await storeControl(cloud.cosmos).resetCounters();
   const before = await readHostCounters(cloud);
   const began = performance.now();
   await act();
   const seconds = (performance.now() - began) / 1000;
   const after = await readHostCounters(cloud);
-  const requestUnits = Object.values(await readStoreCounters(cloud)).reduce(
+  const requestUnits = Object.values(await storeControl(cloud.cosmos).counters()).reduce(
     (sum, counter) => sum + counter.requestUnits,
     0,
   );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { containers } from '../../local/cloud.ts';
-import { storeControl, type StoreFault } from '../../local/cosmos/faultControl.ts';
+import { storeControl, type StoreFault } from '../../local/cosmos/storeControl.ts';
 import { type BrokenCloud, endsOf, startBrokenCloud } from '../support/brokenCloud.ts';
 import { openFaultSession } from '../support/faultCloud.ts';
 import { brokerDeadLetters, leakedSlots, storeFaults } from '../support/faultHistory.ts';

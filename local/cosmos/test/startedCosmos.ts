@@ -11,6 +11,8 @@ export const masterKey = Buffer.from('a master key for these tests only').toStri
 export interface CosmosUnderTest {
   readonly config: CosmosConfig;
   readonly endpoint: string;
+  /** PEM file of what vouches for its certificate. */
+  readonly caFile: string;
   readonly agent: Agent;
   /** Ends the server and starts it again on the same files and port. */
   restart(): Promise<void>;
@@ -45,6 +47,7 @@ export async function startedCosmos(changes: Partial<CosmosConfig> = {}): Promis
   return {
     config,
     endpoint,
+    caFile: tls.caFile,
     agent,
     client,
     async restart() {

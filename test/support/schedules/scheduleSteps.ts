@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { StoreFault } from '../../../local/cosmos/faultControl.ts';
+import type { StoreFault } from '../../../local/cosmos/storeControl.ts';
 import type { FaultRequest } from '../../../local/service-bus/faults.ts';
 import type { ScheduleLane } from './scheduleLane.ts';
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { containers } from '../../../local/cloud.ts';
-import { storeControl, type StoreFault } from '../../../local/cosmos/faultControl.ts';
+import { storeControl, type StoreFault } from '../../../local/cosmos/storeControl.ts';
 import { faultControl } from '../../../local/service-bus/faultControl.ts';
 import type { FaultRequest } from '../../../local/service-bus/faults.ts';
 import type { FaultCloud } from '../faultCloud.ts';
